@@ -1,0 +1,3 @@
+"""From an index to a labeler."""
+
+from __future__ import annotations

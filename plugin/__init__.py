@@ -1,0 +1,3 @@
+"""Everything that talks to Elasticsearch."""
+
+from __future__ import annotations
