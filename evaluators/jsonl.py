@@ -1,0 +1,68 @@
+"""JSON Lines, read so that a broken line is named and written so that a crash leaves whole lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from relevance_eval.errors import InputError, storage_error
+
+__all__ = ["read_rows", "text_of", "write_rows"]
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields (place, row) for each line that is not blank; the place reads `corpus.jsonl:17`.
+
+    Raises:
+        InputError: the file is missing, is not UTF-8, or a line is not one JSON object.
+        StorageError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    place = f"{path}:{number}"
+                    yield place, parse_row(line, place)
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=str(path)) from None
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def parse_row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"not UTF-8 at byte {error.start} of the line", where=place, remedy="save it as UTF-8"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"not JSON: {error.msg} at column {error.colno}",
+            where=place,
+            remedy="each line holds one JSON object; mend or remove this line",
+        ) from None
+    if not isinstance(row, dict):
+        raise InputError(f"a JSON object is needed, not {type(row).__name__}", where=place)
+    return cast(dict[str, Any], row)
+
+
+def text_of(row: Mapping[str, Any], key: str, place: str) -> str:
+    """The string, or number as a string, that `row` must have under `key`."""
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        found = "is missing" if value is None else f"is {type(value).__name__}, not text"
+        raise InputError(f"the field {key!r} {found}", where=place)
+    return str(value)
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raises StorageError if the disk is full or the folder cannot be written."""
+    try:
+        with path.open("w", encoding="utf-8") as out:
+            for row in rows:
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise storage_error(error, path) from error

@@ -1,0 +1,175 @@
+"""The store of all judgments: one SQLite file that several processes may use at once.
+
+A judgment is found again by the query's text, the document's content hash and the labeler's
+fingerprint, so it is reused exactly when nothing that it depends on has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from relevance_eval.errors import StorageError
+from relevance_eval.evaluators.judgment import Judgment, Outcome
+from relevance_eval.evaluators.pair import Pair
+
+__all__ = ["Judgments", "PairKey"]
+
+PairKey = tuple[str, str]
+"""A query's text and a document's content hash: `Pair.key`."""
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS judgments (
+    query TEXT NOT NULL,      -- SHA-256 of the query's text
+    document TEXT NOT NULL,   -- SHA-256 of the document's fields
+    labeler TEXT NOT NULL,    -- fingerprint, or person:NAME
+    outcome TEXT NOT NULL,    -- graded, failed, refused
+    probabilities TEXT NOT NULL, -- JSON list, grade 0 first
+    reason TEXT NOT NULL,
+    query_text TEXT NOT NULL,
+    created TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    PRIMARY KEY (query, document, labeler)
+) WITHOUT ROWID;
+"""
+PERSON = "person:"
+READ_AT_ONCE = 200
+REMEDY = "free some space or name another folder; judgments written before this are kept"
+
+
+class Judgments:
+    """Judgments in a SQLite file in WAL mode, written as they come.
+
+    Use as a context manager. Every method raises StorageError if the file is damaged, locked by
+    another process for more than 30 seconds, or the disk is full.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        with self.translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.database = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self.database.execute("PRAGMA journal_mode = WAL")
+            self.database.execute("PRAGMA synchronous = NORMAL")
+            self.check_version()
+            self.database.executescript(SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.database.close()
+
+    def put(self, judged: Iterable[tuple[PairKey, Judgment]]) -> None:
+        """Writes all of them or none. A judgment that is there already is replaced."""
+        rows = [
+            (digest(text), document, j.labeler, j.outcome, json.dumps(j.probabilities), j.reason, text)
+            for (text, document), j in judged
+        ]
+        columns = "query, document, labeler, outcome, probabilities, reason, query_text"
+        with self.translated(), self.transaction():
+            self.database.executemany(
+                f"INSERT OR REPLACE INTO judgments ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+            )
+
+    def get(self, pairs: Iterable[Pair], labeler: str) -> dict[PairKey, Judgment]:
+        """What is known of these pairs: people's grades where there are any, else this labeler's.
+
+        Failures are left out, so that they are tried again; refusals are answers.
+        """
+        known: dict[PairKey, Judgment] = {}
+        people: dict[PairKey, list[Judgment]] = {}
+        for key, judgment in self.find({p.key for p in pairs}):
+            if judgment.labeler.startswith(PERSON):
+                people.setdefault(key, []).append(judgment)
+            elif judgment.labeler == labeler and judgment.outcome is not Outcome.FAILED:
+                known[key] = judgment
+        return known | {key: one_voice(votes) for key, votes in people.items()}
+
+    def add_people(
+        self, name: str, pairs: Iterable[Pair], grades: Mapping[str, Mapping[str, int]]
+    ) -> int:
+        """Stores a person's (or a qrels file's) grades, query id to document id to grade.
+
+        Returns how many of them speak of one of the pairs; the others are not stored, since
+        their document's content is unknown.
+        """
+        labeler = f"{PERSON}{name}"
+        judged = [
+            (p.key, Judgment.certain(labeler, grades[p.query.id][p.document.id]))
+            for p in pairs
+            if p.document.id in grades.get(p.query.id, {})
+        ]
+        self.put(judged)
+        return len(judged)
+
+    def count(self) -> int:
+        with self.translated():
+            return int(self.database.execute("SELECT count(*) FROM judgments").fetchone()[0])
+
+    def find(self, keys: set[PairKey]) -> Iterator[tuple[PairKey, Judgment]]:
+        wanted = sorted(keys)
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            yield from self.find_some(wanted[start : start + READ_AT_ONCE])
+
+    def find_some(self, keys: Sequence[PairKey]) -> Iterator[tuple[PairKey, Judgment]]:
+        by_digest = {(digest(text), document): (text, document) for text, document in keys}
+        places = ", ".join(["(?, ?)"] * len(by_digest))
+        with self.translated():
+            rows = self.database.execute(
+                "SELECT query, document, labeler, outcome, probabilities, reason FROM judgments "
+                f"WHERE (query, document) IN (VALUES {places}) ORDER BY query, document, labeler",
+                [value for pair in by_digest for value in pair],
+            ).fetchall()
+        for query, document, labeler, outcome, probabilities, reason in rows:
+            yield (
+                by_digest[query, document],
+                Judgment(labeler, tuple(json.loads(probabilities)), Outcome(outcome), reason),
+            )
+
+    def check_version(self) -> None:
+        found = int(self.database.execute("PRAGMA user_version").fetchone()[0])
+        if found > VERSION:
+            raise StorageError(
+                f"written by a newer relevance-eval (store version {found}, this one knows {VERSION})",
+                where=str(self.path),
+                remedy="upgrade relevance-eval, or name another folder",
+            )
+        self.database.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.database.in_transaction:  # SQLite has rolled back itself if the disk is full
+                self.database.execute("ROLLBACK")
+            raise
+        self.database.execute("COMMIT")
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(str(error), where=str(self.path), remedy=REMEDY) from error
+
+
+def one_voice(votes: Sequence[Judgment]) -> Judgment:
+    return votes[0] if len(votes) == 1 else Judgment.shared(f"{PERSON}{len(votes)} people", votes)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

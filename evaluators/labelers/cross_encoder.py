@@ -1,0 +1,74 @@
+"""Grades from a model that reads query and document together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from relevance_eval.errors import LabelerError
+from relevance_eval.evaluators.judgment import GRADES, Judgment
+from relevance_eval.evaluators.labelers.bi_encoder import NO_TEXT
+from relevance_eval.evaluators.labelers.manifest import LabelerFolder
+from relevance_eval.evaluators.labelers.session import Input, Session, batches
+from relevance_eval.evaluators.labelers.text import TextTokens
+from relevance_eval.evaluators.pair import Pair
+
+__all__ = ["CrossEncoder"]
+
+
+class CrossEncoder:
+    """A pair classifier in ONNX; implements the Labeler protocol.
+
+    With four logits, probabilities are their softmax after division by the temperature. With one
+    (any reranker), the manifest's ordinal head over the feature `score` makes them.
+
+    Raises LabelerError if the files do not fit together.
+    """
+
+    def __init__(self, folder: LabelerFolder, threads: int = 0):
+        self.name = folder.manifest.name
+        self.fingerprint = folder.fingerprint
+        self.manifest = folder.manifest
+        self.head = folder.manifest.ordinal_head() if folder.manifest.head else None
+        self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
+        self.session = Session(folder.path / "model.onnx", folder.manifest.output, threads)
+        self.opening = [self.tokens.special("[CLS]")]
+        self.closing = [self.tokens.special("[SEP]")]
+
+    def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
+        documents = [self.tokens.document(p.document) for p in pairs]
+        filled = [i for i, ids in enumerate(documents) if ids]
+        refusal = Judgment.refused(self.fingerprint, NO_TEXT)
+        yield from ((i, refusal) for i, ids in enumerate(documents) if not ids)
+        inputs = [self.input(self.tokens.query(pairs[i].query.text), documents[i]) for i in filled]
+        for batch in batches(inputs):
+            logits = self.session.run([inputs[i] for i in batch])
+            for i, probabilities in zip(batch, self.probabilities(logits), strict=True):
+                yield filled[i], self.judgment(probabilities)
+
+    def input(self, query: Sequence[int], document: Sequence[int]) -> Input:
+        first = [*self.opening, *query, *self.closing]
+        second = [*document, *self.closing]
+        return Input(first + second, [0] * len(first) + [1] * len(second))
+
+    def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Shape [batch, 4], each row summing to 1, from logits [batch, 4] or [batch, 1]."""
+        wide = logits.astype(np.float64).reshape(len(logits), -1)
+        if self.head and wide.shape[1] == 1:
+            return self.head.probabilities(wide)
+        if wide.shape[1] != len(GRADES):
+            raise LabelerError(
+                f"{wide.shape[1]} logits where {len(GRADES)} are needed",
+                where=self.name,
+                remedy="a model with one score needs an ordinal 'head' in labeler.json",
+            )
+        scaled = wide / self.manifest.temperature
+        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    def judgment(self, probabilities: npt.NDArray[np.float64]) -> Judgment:
+        if not np.isfinite(probabilities).all():
+            return Judgment.failed(self.fingerprint, "the model's answer is not a number")
+        return Judgment(self.fingerprint, tuple(float(p) for p in probabilities))

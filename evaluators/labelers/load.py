@@ -1,0 +1,65 @@
+"""From what the configuration says to a labeler: `builtin`, a folder, or a model of a hub."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+
+from relevance_eval.errors import LabelerError
+from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
+from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
+from relevance_eval.evaluators.labelers.manifest import FILES, open_folder
+from relevance_eval.evaluators.labelling import Labeler
+
+__all__ = ["load_labeler"]
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+KINDS = {"bi-encoder": BiEncoder, "cross-encoder": CrossEncoder}
+
+
+def load_labeler(name: str, *, base: Path | None = None, threads: int = 0) -> Labeler:
+    """A labeler, ready to grade.
+
+    Args:
+        name: `builtin`; a folder, absolute or relative to `base`; or `owner/name[@revision]` of a
+            model hub, which is downloaded once.
+        base: folder of the configuration.
+        threads: processor threads; 0 for one a core.
+
+    Raises:
+        LabelerError: there is no such labeler, or its files do not fit together.
+    """
+    path = folder_of(name, base or Path())
+    folder = open_folder(path)
+    return KINDS[folder.manifest.architecture](folder, threads)
+
+
+def folder_of(name: str, base: Path) -> Path:
+    if name == "builtin":
+        return Path(str(resources.files("relevance_eval.builtin_labeler")))
+    path = base / Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if HUB_ID.fullmatch(name):
+        return download(name)
+    raise LabelerError(
+        f"there is no labeler {name!r}",
+        remedy="use 'builtin', a folder, or owner/name of a model hub",
+    )
+
+
+def download(name: str) -> Path:
+    """The folder where the hub's client keeps the files of this model."""
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = name.partition("@")
+    try:
+        found = snapshot_download(repository, revision=revision or None, allow_patterns=list(FILES))
+    except Exception as error:  # network, hub and cache errors share no base
+        raise LabelerError(
+            f"there is no folder {name!r}, and the hub does not give a model of this name: "
+            f"{str(error).splitlines()[0]}",
+            remedy="check the name and the network, or use 'builtin'",
+        ) from None
+    return Path(found)

@@ -1,0 +1,107 @@
+"""A labeler's folder: `labeler.json` says what the model is and how texts are shown to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from relevance_eval.errors import LabelerError
+from relevance_eval.evaluators.judgment import GRADES
+from relevance_eval.evaluators.labelers.ordinal import OrdinalHead
+
+__all__ = ["FILES", "LabelerFolder", "Manifest", "open_folder"]
+
+FILES = ("labeler.json", "model.onnx", "tokenizer.json")
+Count = Annotated[int, Field(ge=1, le=8192)]
+
+
+class Manifest(BaseModel):
+    """What `labeler.json` holds.
+
+    Attributes:
+        architecture: `bi-encoder` embeds query and document apart and grades by a head over
+            features of both; `cross-encoder` reads them together and answers with logits.
+        max_tokens: cap of the query and of each document field, in tokens, special ones not
+            counted.
+        fields: document fields in the order shown, each with what is written in front of it.
+        output: name of the model's output: token states [batch, tokens, width] of a bi-encoder,
+            logits [batch, 4] or [batch, 1] of a cross-encoder.
+        head: ordinal head over features (bi-encoder) or over `score` (cross-encoder with one
+            logit).
+        temperature: divides four logits before the softmax.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    format: Literal["relevance-eval/labeler/1"] = Field(alias="schema")
+    architecture: Literal["bi-encoder", "cross-encoder"]
+    name: str
+    grades: list[int] = Field(default_factory=lambda: list(GRADES))
+    max_tokens: dict[str, Count]
+    fields: list[tuple[str, str]]
+    output: str
+    head: dict[str, object] | None = None
+    temperature: float = Field(default=1.0, gt=0)
+
+    @field_validator("grades")
+    @classmethod
+    def known_scale(cls, grades: list[int]) -> list[int]:
+        if grades != list(GRADES):
+            raise ValueError(f"only the scale {list(GRADES)} is supported")
+        return grades
+
+    def ordinal_head(self) -> OrdinalHead:
+        """Raises ValueError if there is no head or it is malformed."""
+        if self.head is None:
+            raise ValueError("there is no 'head'")
+        return OrdinalHead.from_json(self.head)
+
+
+@dataclass(frozen=True)
+class LabelerFolder:
+    """A labeler's files, checked to be there and to fit the format.
+
+    Attributes:
+        fingerprint: SHA-256 over the names and contents of `labeler.json`, `model.onnx` and
+            `tokenizer.json`: weights, tokenizer, template, scale and calibration.
+    """
+
+    path: Path
+    manifest: Manifest
+    fingerprint: str
+
+
+def open_folder(path: Path) -> LabelerFolder:
+    """Raises LabelerError naming the file and the field that is wrong."""
+    digest = hashlib.sha256()
+    for name in FILES:
+        try:
+            content = (path / name).read_bytes()
+        except OSError as error:
+            raise LabelerError(
+                f"a labeler needs the file {name}: {error.strerror}",
+                where=str(path),
+                remedy=f"a labeler is a folder with {', '.join(FILES)}",
+            ) from None
+        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(content)
+    return LabelerFolder(path, read_manifest(path / "labeler.json"), digest.hexdigest())
+
+
+def read_manifest(path: Path) -> Manifest:
+    try:
+        manifest = Manifest.model_validate(cast(object, json.loads(path.read_bytes())))
+        if manifest.architecture == "bi-encoder":
+            manifest.ordinal_head()
+        return manifest
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise LabelerError(f"{place}: {first['msg']}", where=str(path)) from None
+    except ValueError as error:
+        raise LabelerError(str(error), where=str(path)) from None

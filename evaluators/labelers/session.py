@@ -1,0 +1,87 @@
+"""An ONNX model on this machine's hardware, fed with batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from relevance_eval.errors import LabelerError
+
+__all__ = ["Input", "Session", "batches"]
+
+TOKEN_BUDGET = 4096
+"""Tokens in a batch, padding included: what a core's cache holds matters more than its count."""
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Token ids of one text or pair with special tokens, and the segment (0 or 1) of each."""
+
+    ids: Sequence[int]
+    segments: Sequence[int]
+
+
+def batches(inputs: Sequence[Input], budget: int = TOKEN_BUDGET) -> Iterator[list[int]]:
+    """Positions of `inputs`, shortest first, in batches of at most `budget` tokens after padding.
+
+    An input longer than the budget makes a batch of its own.
+    """
+    order = sorted(range(len(inputs)), key=lambda i: (len(inputs[i].ids), i))
+    batch: list[int] = []
+    for position in order:
+        if batch and (len(batch) + 1) * len(inputs[position].ids) > budget:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch
+
+
+class Session:
+    """Runs a model of BERT's inputs: input_ids, attention_mask and perhaps token_type_ids.
+
+    Args:
+        threads: processor threads to use; 0 for one a core.
+
+    Raises:
+        LabelerError: the file is no ONNX model, or its inputs and outputs are others.
+    """
+
+    def __init__(self, path: Path, output: str, threads: int = 0):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        usable = [p for p in PROVIDERS if p in onnxruntime.get_available_providers()]
+        try:
+            self.model: Any = onnxruntime.InferenceSession(str(path), options, providers=usable)
+        except Exception as error:  # the library's exceptions share no public base
+            raise LabelerError(f"ONNX Runtime cannot load it: {error}", where=str(path)) from None
+        self.output = output
+        self.names = {i.name for i in self.model.get_inputs()}
+        outputs = [o.name for o in self.model.get_outputs()]
+        if not {"input_ids", "attention_mask"} <= self.names or output not in outputs:
+            raise LabelerError(
+                f"needs input_ids, attention_mask and output {output!r}; "
+                f"has {', '.join(sorted(self.names))} and {', '.join(outputs)}",
+                where=str(path),
+            )
+
+    def run(self, inputs: Sequence[Input]) -> npt.NDArray[np.float32]:
+        """The output for one padded batch, shape [batch, ...]."""
+        width = max(len(i.ids) for i in inputs)
+        ids = np.zeros((len(inputs), width), dtype=np.int64)
+        mask, segments = np.zeros_like(ids), np.zeros_like(ids)
+        for row, item in enumerate(inputs):
+            length = len(item.ids)
+            ids[row, :length] = item.ids
+            mask[row, :length] = 1
+            segments[row, :length] = item.segments
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
+        return self.model.run([self.output], {k: v for k, v in feed.items() if k in self.names})[0]

@@ -1,0 +1,63 @@
+"""From queries and documents to token ids, by the labeler's own template."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from relevance_eval.errors import LabelerError
+from relevance_eval.evaluators.document import Document
+from relevance_eval.evaluators.labelers.manifest import Manifest
+
+__all__ = ["TextTokens"]
+
+CHARACTERS_PER_TOKEN = 12
+"""No more than cap x this many characters of a field are tokenized: megabytes cost nothing."""
+
+
+class TextTokens:
+    """Token ids of queries and documents, without special tokens, each part cut to its cap.
+
+    Raises LabelerError if `tokenizer.json` cannot be read.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest):
+        try:
+            self.tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises plain Exception
+            raise LabelerError(f"not a tokenizer: {error}", where=str(path)) from None
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        self.manifest = manifest
+        self.separator = self.plain("\n")
+        self.prefix = lru_cache(self.plain)
+
+    def query(self, text: str) -> list[int]:
+        return self.capped("query", text)
+
+    def document(self, document: Document) -> list[int]:
+        """The template's fields in order; empty if the document has none of them."""
+        ids: list[int] = []
+        for role, label in self.manifest.fields:
+            text = document.fields.get(role)
+            if text:
+                ids += self.separator if ids else []
+                ids += self.prefix(label) if label else []
+                ids += self.capped(role, text)
+        return ids
+
+    def capped(self, part: str, text: str) -> list[int]:
+        cap = self.manifest.max_tokens.get(part, 64)
+        return self.plain(text[: cap * CHARACTERS_PER_TOKEN])[:cap]
+
+    def plain(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def special(self, token: str) -> int:
+        """The id of a special token. Raises LabelerError if the vocabulary lacks it."""
+        found = self.tokenizer.token_to_id(token)
+        if found is None:
+            raise LabelerError(f"the tokenizer has no {token}", where=self.manifest.name)
+        return found

@@ -1,0 +1,117 @@
+"""Buying the labels that are missing, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from relevance_eval.evaluators.judgment import Judgment, Outcome
+from relevance_eval.evaluators.judgments import Judgments, PairKey
+from relevance_eval.evaluators.pair import Pair
+
+__all__ = ["Labeler", "Labelling", "label"]
+
+WRITE_AFTER_PAIRS = 256
+WRITE_AFTER_SECONDS = 2.0
+
+
+class Labeler(Protocol):
+    """Anything that turns pairs into judgments.
+
+    Attributes:
+        name: for people to read.
+        fingerprint: SHA-256 of whatever its answers depend on: weights, tokenizer, document
+            template, scale, calibration.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
+        """Yields (position in `pairs`, judgment) as they are ready, in any order, each once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What labelling a pool came to; `needed` counts distinct pairs of text.
+
+    Attributes:
+        judgments: by pair key; failed pairs are in it with their reason.
+        needed, reused, bought, failed, refused: counts of distinct pairs. `needed` is the sum of
+            the other four.
+        by_people: how many of the reused come from people.
+        seconds: spent in the labeler.
+    """
+
+    judgments: Mapping[PairKey, Judgment]
+    needed: int
+    reused: int
+    bought: int
+    failed: int
+    refused: int
+    by_people: int
+    seconds: float
+
+
+def label(
+    pairs: Sequence[Pair],
+    labeler: Labeler,
+    store: Judgments,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Labelling:
+    """Grades what the store does not hold yet; judgments are stored as they come.
+
+    Args:
+        progress: called with (labels done, labels to buy) after each write.
+
+    Raises:
+        StorageError: the store cannot be written; what was written before is kept.
+    """
+    distinct = list({p.key: p for p in pairs}.values())
+    known = store.get(distinct, labeler.fingerprint)
+    missing = [p for p in distinct if p.key not in known]
+    started = time.perf_counter()
+    bought = buy(missing, labeler, store, progress)
+    outcomes = [j.outcome for j in bought.values()]
+    return Labelling(
+        judgments=known | bought,
+        needed=len(distinct),
+        reused=len(known),
+        bought=outcomes.count(Outcome.GRADED),
+        failed=outcomes.count(Outcome.FAILED),
+        refused=outcomes.count(Outcome.REFUSED),
+        by_people=sum(j.labeler.startswith("person:") for j in known.values()),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def buy(
+    pairs: Sequence[Pair],
+    labeler: Labeler,
+    store: Judgments,
+    progress: Callable[[int, int], None],
+) -> dict[PairKey, Judgment]:
+    bought: dict[PairKey, Judgment] = {}
+    unwritten: list[tuple[PairKey, Judgment]] = []
+    written_at = time.monotonic()
+    try:
+        for position, judgment in labeler.label(pairs) if pairs else ():
+            unwritten.append((pairs[position].key, judgment))
+            due = time.monotonic() - written_at > WRITE_AFTER_SECONDS
+            if due or len(unwritten) >= WRITE_AFTER_PAIRS:
+                store.put(unwritten)
+                bought.update(unwritten)
+                unwritten, written_at = [], time.monotonic()
+                progress(len(bought), len(pairs))
+    finally:
+        # An interrupted or broken labeler loses none of what it has already answered.
+        store.put(unwritten)
+        bought.update(unwritten)
+    progress(len(bought), len(pairs))
+    return bought

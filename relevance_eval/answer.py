@@ -1,0 +1,99 @@
+"""What `--json` prints and result folders keep: versioned objects for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from relevance_eval import __version__
+from relevance_eval.evaluation import Evaluation
+from relevance_eval.evaluators.comparison import Contrast, Plan, RankerSummary
+from relevance_eval.evaluators.labelling import Labelling
+from relevance_eval.evaluators.statistics import Interval
+
+__all__ = ["comparison_result", "envelope", "labels_result"]
+
+
+def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The object around every answer; `schema.version` grows when a key changes its meaning."""
+    return {
+        "schema": {"name": f"relevance-eval/{command.replace(' ', '-')}", "version": 1},
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "relevance_eval": __version__,
+        "config_hash": config_hash,
+        "result": result,
+    }
+
+
+def comparison_result(evaluation: Evaluation) -> dict[str, Any]:
+    """A comparison: rankers, contrasts with verdicts, labels, and where the time went."""
+    comparison = evaluation.comparison
+    return {
+        "baseline": comparison.rankers[0].ranker,
+        "queries": comparison.queries,
+        "depth": evaluation.collected.depth,
+        "plan": plan_result(comparison.plan),
+        "labeler": {
+            "name": evaluation.labeler.name,
+            "fingerprint": evaluation.labeler.fingerprint,
+        },
+        "labels": labels_result(evaluation.labelling),
+        "documents_missing": evaluation.collected.missing,
+        "rankers": [ranker_result(r) for r in comparison.rankers],
+        "comparisons": [contrast_result(c) for c in comparison.contrasts],
+        "seconds": {step: round(s, 3) for step, s in evaluation.seconds.items()},
+    }
+
+
+def plan_result(plan: Plan) -> dict[str, Any]:
+    return {
+        "primary": str(plan.primary),
+        "gain": plan.primary.gain,
+        "relevant": plan.primary.relevant,
+        "no_gain": plan.no_gain,
+        "alpha": plan.rule.alpha,
+        "margin": plan.rule.margin,
+        "seed": plan.seed,
+        "permutations": plan.permutations,
+    }
+
+
+def labels_result(labelling: Labelling) -> dict[str, Any]:
+    """Counts of distinct pairs; `skipped` are those that could not have changed the decision."""
+    return {
+        "needed": labelling.needed,
+        "reused": labelling.reused,
+        "by_people": labelling.by_people,
+        "bought": labelling.bought,
+        "failed": labelling.failed,
+        "refused": labelling.refused,
+        "skipped": 0,
+    }
+
+
+def ranker_result(summary: RankerSummary) -> dict[str, Any]:
+    return {
+        "name": summary.ranker,
+        "measures": {m: interval_result(i) for m, i in summary.measures.items()},
+        "per_query": {m: dict(v) for m, v in summary.values.items()},
+        "empty": list(summary.empty),
+        "problems": dict(summary.problems),
+        "took_ms": {"p50": summary.took_p50, "p95": summary.took_p95},
+    }
+
+
+def interval_result(interval: Interval) -> dict[str, Any]:
+    return interval._asdict()
+
+
+def contrast_result(contrast: Contrast) -> dict[str, Any]:
+    return {
+        "baseline": contrast.baseline,
+        "ranker": contrast.ranker,
+        "verdict": contrast.verdict.value,
+        "differences": {m: asdict(d) for m, d in contrast.differences.items()},
+        "changed_most": [asdict(c) | {"difference": c.difference} for c in contrast.changes],
+    }

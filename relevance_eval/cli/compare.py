@@ -1,0 +1,69 @@
+"""`relevance-eval compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from relevance_eval.cli.options import FILE, Session, common
+
+__all__ = ["compare"]
+
+
+@click.command()
+@common
+@click.argument("rankers", nargs=-1, required=True)
+@click.option("--queries", type=FILE, help="Query set, JSON Lines.  [default: the configuration's]")
+@click.option(
+    "--corpus",
+    type=FILE,
+    help="Documents of run files, JSON Lines.  [default: the index]",
+)
+@click.option(
+    "--qrels",
+    type=FILE,
+    multiple=True,
+    help="Grades by people, TREC format; they win over the labeler's. May be given more than once.",
+)
+@click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
+@click.option("--publish", is_flag=True, help="Store the result in relevance-eval-comparisons too.")
+def compare(
+    session: Session,
+    rankers: tuple[str, ...],
+    queries: Path | None,
+    corpus: Path | None,
+    qrels: tuple[Path, ...],
+    labeler: str | None,
+    publish: bool,
+) -> None:
+    """Say whether RANKERS are better than the first one, and how sure that is.
+
+    A ranker is a name of the configuration or a TREC run file. Exits 0 whenever there is a
+    result, whatever it says.
+    """
+    from relevance_eval.answer import comparison_result, envelope
+    from relevance_eval.cli.tables import show_comparison
+    from relevance_eval.evaluation import evaluate
+    from relevance_eval.evaluators.qrels import read_qrels
+    from relevance_eval.results import write_evaluation
+
+    project = session.project(required=corpus is None)
+    evaluation = evaluate(
+        project,
+        rankers,
+        project.queries(queries),
+        project.plan(session.seed),
+        session.console.task,
+        labeler=project.labeler(labeler),
+        corpus=corpus,
+        people={path.stem: read_qrels(path) for path in qrels},
+    )
+    answer = envelope("compare", project.config.hash, comparison_result(evaluation))
+    folder = write_evaluation(project.home, evaluation, answer)
+    if publish:
+        from relevance_eval.plugin.publish import publish as send
+
+        with project.session(session.console.task, fill=False) as client:
+            send(client, answer)
+    session.console.answer(answer, lambda out: show_comparison(out, evaluation, folder))

@@ -1,0 +1,75 @@
+"""The `relevance-eval` command: finds the verb, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, cast
+
+import click
+
+from relevance_eval import __version__
+from relevance_eval.errors import RelevanceEvalError
+
+__all__ = ["VERBS", "main"]
+
+VERBS = {
+    "init": "Write a commented configuration and a first ranker.",
+    "attach": "Say what this deployment and the configured rankers can do.",
+    "load": "Load documents into an index.",
+    "queries": "Make a query set.",
+    "pull": "Pull what rankers return into TREC run files.",
+    "label": "Grade what runs hold and the store does not.",
+    "compare": "Say whether rankers are better than the first one.",
+    "agreement": "Measure a labeler against people's grades.",
+}
+STOPPED = 130
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module only when it is used or its help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"relevance_eval.cli.{cmd_name}")
+        return cast(click.Command, getattr(module, cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RelevanceEvalError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("stopped; what was labelled so far is kept", err=True)
+            ctx.exit(STOPPED)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="relevance-eval")
+def group() -> None:
+    """Is ranker B better than ranker A, how sure are we, and what did it cost to know?
+
+    Exit codes: 0 done, 1 the gate failed, 2 wrong use or configuration, 3 inconclusive (gate only),
+    4 labeler untrusted (gate only), 5 could not run.
+    """
+
+
+def main() -> None:
+    """The console script. Anything unforeseen ends in one line as well; -v shows where."""
+    try:
+        group.main(prog_name="relevance-eval")
+    except Exception as error:
+        if {"-v", "--verbose"} & set(sys.argv):
+            raise
+        click.echo(f"error: unexpected {type(error).__name__}: {error}", err=True)
+        click.echo("  this is a fault of relevance-eval: run again with -v and report it", err=True)
+        sys.exit(5)

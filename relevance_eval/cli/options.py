@@ -1,0 +1,81 @@
+"""Options that every verb has, and what they make."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from relevance_eval.cli.console import Console
+    from relevance_eval.project import Project
+
+__all__ = ["FILE", "FOLDER", "Session", "common"]
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the common options amount to.
+
+    Attributes:
+        path: of the configuration.
+        explicit: whether the user named it.
+        seed: overrides the configuration's, or None.
+    """
+
+    path: Path
+    explicit: bool
+    console: Console
+    seed: int | None
+
+    def project(self, *, required: bool = True) -> Project:
+        """The project; one that needs no configuration runs on the defaults without a file.
+
+        Raises ConfigError if the file is wrong, or not there and needed.
+        """
+        from relevance_eval.project import open_project
+
+        return open_project(self.path, required=required or self.explicit)
+
+
+def common(verb: Callable[..., None]) -> Callable[..., None]:
+    """Adds the common options; the verb gets a Session as its first argument."""
+
+    @click.option(
+        "-c",
+        "--config",
+        type=FILE,
+        help="Configuration file.  [default: ./relevance-eval.toml]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+    @click.option("-q", "--quiet", is_flag=True, help="No progress and no notices.")
+    @click.option("-v", "--verbose", is_flag=True, help="Log what is done, and show where it fails.")
+    @click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        help="Seed of everything random.  [default: the configuration's, 0]",
+    )
+    @functools.wraps(verb)
+    def wrapped(
+        *args: Any,
+        config: Path | None,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool,
+        seed: int | None,
+        **options: Any,
+    ) -> None:
+        from relevance_eval.cli.console import Console
+
+        console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+        path = config or Path("relevance-eval.toml")
+        verb(Session(path, config is not None, console, seed), *args, **options)
+
+    return wrapped

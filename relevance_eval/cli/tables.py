@@ -1,0 +1,166 @@
+"""Comparisons as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from relevance_eval.evaluation import Evaluation
+from relevance_eval.evaluators.comparison import Contrast, Difference, RankerSummary
+from relevance_eval.evaluators.labelling import Labelling
+from relevance_eval.evaluators.statistics import Interval
+from relevance_eval.evaluators.verdict import Verdict
+
+__all__ = ["show_comparison", "show_labels"]
+
+COLOURS = {
+    Verdict.BETTER: "green",
+    Verdict.WORSE: "red",
+    Verdict.EQUIVALENT: "cyan",
+    Verdict.INCONCLUSIVE: "yellow",
+}
+
+
+def show_comparison(out: Console, evaluation: Evaluation, folder: Path) -> None:
+    """Verdicts first, then the measures, the queries that moved, what it cost, and its limits."""
+    comparison = evaluation.comparison
+    for contrast in comparison.contrasts:
+        primary = contrast.differences[str(comparison.plan.primary)]
+        colour = COLOURS[contrast.verdict]
+        out.print(f"[bold {colour}]{escape(headline(contrast, primary))}[/]")
+        for line in evidence(primary):
+            out.print(f"  {line}", highlight=False)
+    out.print()
+    out.print(measures_table(comparison.rankers, [str(m) for m in comparison.plan.measures]))
+    for contrast in comparison.contrasts:
+        if contrast.changes:
+            out.print(changes_table(contrast, str(comparison.plan.primary)))
+    show_labels(out, evaluation.labelling, evaluation.labeler.name)
+    show_problems(out, evaluation)
+    steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in evaluation.seconds.items())
+    out.print(f"time: {steps}", highlight=False)
+    out.print(
+        "The interval covers the choice of queries, not the labeler's own errors: "
+        "relevance-eval agreement QRELS measures those."
+    )
+    out.print(f"everything is in {folder}", markup=False, soft_wrap=True)
+
+
+def headline(contrast: Contrast, primary: Difference) -> str:
+    ranker, baseline = contrast.ranker, contrast.baseline
+    told = {
+        Verdict.BETTER: f"{ranker} is better than {baseline}",
+        Verdict.WORSE: f"{ranker} is worse than {baseline}",
+        Verdict.EQUIVALENT: f"{ranker} and {baseline} are equivalent",
+        Verdict.INCONCLUSIVE: f"not enough evidence that {ranker} differs from {baseline}",
+    }
+    return f"{told[contrast.verdict]}: {primary.measure} {primary.mean:+.4f}"
+
+
+def evidence(primary: Difference) -> list[str]:
+    lines: list[str] = []
+    if primary.low is not None and primary.high is not None:
+        lines.append(
+            f"95 % interval {primary.low:+.4f} to {primary.high:+.4f}, "
+            f"p = {p_text(primary.p_corrected)} (permutation), {p_text(primary.p_t)} (t-test)"
+        )
+    lines.append(
+        f"{primary.queries} queries: {primary.wins} better, {primary.ties} the same, "
+        f"{primary.losses} worse"
+    )
+    if primary.detectable is not None:
+        lines.append(f"a true difference of {primary.detectable:.4f} would be found 4 times in 5")
+    return lines
+
+
+def p_text(p: float) -> str:
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def measures_table(rankers: Sequence[RankerSummary], names: Sequence[str]) -> Table:
+    """Measures down, rankers across: ten measures and two rankers fit a narrow terminal."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("mean ± 95 %")
+    for ranker in rankers:
+        table.add_column(escape(ranker.ranker), justify="right")
+    for name in names:
+        table.add_row(name, *(interval_text(r.measures.get(name)) for r in rankers))
+    table.add_row("queries without hits", *(f"{len(r.empty)}" for r in rankers))
+    if any(r.took_p95 is not None for r in rankers):
+        table.add_row("server ms, p50 / p95", *(took_text(r) for r in rankers))
+    return table
+
+
+def took_text(ranker: RankerSummary) -> str:
+    if ranker.took_p50 is None or ranker.took_p95 is None:
+        return "-"
+    return f"{ranker.took_p50:.0f} / {ranker.took_p95:.0f}"
+
+
+def interval_text(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    if interval.low is None or interval.high is None:
+        return f"{interval.mean:.4f}"
+    return f"{interval.mean:.4f} ±{interval.high - interval.mean:.3f}"
+
+
+def changes_table(contrast: Contrast, measure: str) -> Table:
+    table = Table(
+        title=f"queries that changed most, {measure}", title_justify="left", box=None, pad_edge=False
+    )
+    for column, side in (
+        ("query", "left"),
+        (contrast.baseline, "right"),
+        (contrast.ranker, "right"),
+        ("change", "right"),
+        ("text", "left"),
+    ):
+        table.add_column(escape(column), justify=side)  # pyright: ignore[reportArgumentType]
+    for change in contrast.changes:
+        table.add_row(
+            escape(change.query_id),
+            f"{change.baseline:.3f}",
+            f"{change.ranker:.3f}",
+            f"{change.difference:+.3f}",
+            escape(printable(change.text, 60)),
+        )
+    return table
+
+
+def printable(text: str, width: int) -> str:
+    """A query's text on one line, without characters that could move a terminal's cursor."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
+    people = f" ({labelling.by_people:,} of people)" if labelling.by_people else ""
+    speed = labelling.bought / labelling.seconds if labelling.bought else 0
+    rate = f" at {speed:,.0f}/s" if speed else ""
+    out.print(
+        f"labels: {labelling.needed:,} needed, {labelling.reused:,} reused{people}, "
+        f"{labelling.bought:,} bought{rate}, by {labeler}",
+        markup=False,
+    )
+    if labelling.failed or labelling.refused:
+        out.print(
+            f"[yellow]{labelling.failed:,} labels failed and {labelling.refused:,} were refused; "
+            "these documents count as unjudged[/]"
+        )
+
+
+def show_problems(out: Console, evaluation: Evaluation) -> None:
+    missing = evaluation.collected.missing
+    if missing:
+        out.print(f"[yellow]{missing:,} documents have no text and count as unjudged[/]")
+    for ranker in evaluation.comparison.rankers:
+        for query_id, problem in list(ranker.problems.items())[:3]:
+            text = printable(f"{ranker.ranker}, query {query_id}: {problem}", 200)
+            out.print(f"[yellow]{escape(text)}[/]")
+        if len(ranker.problems) > 3:
+            out.print(f"[yellow]{escape(ranker.ranker)}: {len(ranker.problems)} queries in all[/]")

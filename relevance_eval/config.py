@@ -1,0 +1,286 @@
+"""The configuration: one TOML file, every key with a type, a default and an error that names its line.
+
+Paths in it are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from relevance_eval.errors import ConfigError, storage_error
+from relevance_eval.evaluators.document import DEFAULT_FIELDS
+
+__all__ = [
+    "Config",
+    "ElasticsearchConfig",
+    "EmbedderConfig",
+    "LoadConfig",
+    "RankerConfig",
+    "read_config",
+]
+
+EMBEDDED = "embedded"
+DEFAULT_MEASURES = ["nDCG@10", "P@5", "P@10", "RR", "ERR@10", "Judged@10"]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A table of the file: a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ElasticsearchConfig(Section):
+    """Where the index is.
+
+    Attributes:
+        url: `embedded` for a node of our own, or the URL of a deployment.
+        cloud_id: of Elastic Cloud, in place of the URL.
+        index: index, alias or pattern that rankers search unless they name another.
+        api_key_env, username_env, password_env: names of environment variables with the secrets.
+        ca_file: certificate authority of the deployment, PEM.
+        timeout: seconds for one request.
+        heap: memory of the embedded node's JVM, such as `1g`.
+    """
+
+    url: str = EMBEDDED
+    cloud_id: str | None = None
+    index: str = "documents"
+    api_key_env: str | None = None
+    username_env: str | None = None
+    password_env: str | None = None
+    ca_file: Path | None = None
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+    heap: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "1g"
+
+    @property
+    def embedded(self) -> bool:
+        return self.url == EMBEDDED and not self.cloud_id
+
+    @model_validator(mode="after")
+    def whole_credentials(self) -> ElasticsearchConfig:
+        if (self.username_env is None) != (self.password_env is None):
+            raise ValueError("username_env and password_env go together")
+        if self.url != EMBEDDED and not re.match(r"https?://", self.url):
+            raise ValueError("url is 'embedded' or begins with http:// or https://")
+        if "@" in self.url:
+            raise ValueError("no secrets in the url: use username_env and password_env")
+        return self
+
+
+class LoadConfig(Section):
+    """Documents that the embedded node is filled with before its first use.
+
+    Attributes:
+        documents: JSON Lines file, or `irds:NAME`.
+        mapping: JSON file with the index's settings and mappings; the server's defaults if unset.
+        embedder: name of the embedder whose vectors are added.
+    """
+
+    documents: str
+    mapping: Path | None = None
+    embedder: str | None = None
+
+
+class QueriesConfig(Section):
+    """The query set. `file`: JSON Lines with `id`, `text` and tags."""
+
+    file: Path = Path("queries.jsonl")
+
+
+class RankerConfig(Section):
+    """A ranker: exactly one of `template`, `stored_template` and `fuse`.
+
+    Attributes:
+        template: JSON file with a query body and `{{placeholders}}`.
+        stored_template: id of a search template stored on the server.
+        fuse: names of rankers fused by reciprocal rank on the client's side.
+        index, routing, preference: as in a search request; the index of [elasticsearch] if unset.
+        timeout: that the server stops searching after, such as `2s`.
+        embedder: name of the embedder that makes `{{query_vector}}`.
+        params: values of further placeholders.
+        rank_constant: of the fusion, 60 as in its paper.
+        window: hits taken of each fused ranker.
+    """
+
+    template: Path | None = None
+    stored_template: str | None = None
+    fuse: list[str] | None = None
+    index: str | None = None
+    routing: str | None = None
+    preference: str | None = None
+    timeout: Annotated[str, Field(pattern=r"^\d+(ms|s|m)$")] | None = None
+    embedder: str | None = None
+    params: dict[str, str | int | float | bool] = Field(
+        default_factory=dict[str, str | int | float | bool]
+    )
+    rank_constant: Positive = 60
+    window: Positive = 50
+
+    @model_validator(mode="after")
+    def one_form(self) -> RankerConfig:
+        forms = [self.template, self.stored_template, self.fuse]
+        if sum(form is not None for form in forms) != 1:
+            raise ValueError("exactly one of template, stored_template and fuse is needed")
+        if self.fuse is not None and len(set(self.fuse)) < 2:
+            raise ValueError("fuse names two rankers or more")
+        return self
+
+
+class EmbedderConfig(Section):
+    """A sentence embedder in ONNX; the attributes are those of `EmbedderSettings`."""
+
+    model: str
+    pooling: Literal["mean", "cls"] = "mean"
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    fields: list[str] = Field(default_factory=lambda: ["title", "body"])
+    target: str = "embedding"
+    max_tokens: Annotated[int, Field(ge=1, le=512)] = 256
+
+
+class LabellingConfig(Section):
+    """How labels are made. `threads`: processor threads of the labeler; 0 for one a core."""
+
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class PullConfig(Section):
+    """The load put on the cluster.
+
+    Attributes:
+        batch: searches in one request.
+        in_flight: requests at a time.
+        retries: further tries after 429, 502, 503, 504 and time-outs.
+        pause: seconds before the first retry, doubled before each further one.
+    """
+
+    batch: Annotated[int, Field(ge=1, le=500)] = 20
+    in_flight: Annotated[int, Field(ge=1, le=32)] = 2
+    retries: Annotated[int, Field(ge=0, le=20)] = 4
+    pause: Annotated[float, Field(ge=0)] = 0.5
+
+
+class CompareConfig(Section):
+    """What is measured and how a verdict is reached.
+
+    Attributes:
+        depth: hits pulled and graded for each query.
+        primary: the measure that the verdict rests on.
+        measures: shown beside it.
+        relevant: lowest grade that is relevant, for P, R, RR and AP.
+        gain: of EnDCG: `linear` (the grade) or `exponential` (2^grade - 1).
+        no_gain: queries for which nothing found has any gain count as `zero`, or `skip` them.
+        alpha: accepted chance of a false alarm over all rankers compared.
+        margin: difference of the primary measure that users would not notice; 0 for none.
+        permutations: random sign patterns of the permutation test.
+        seed: of the permutation test.
+    """
+
+    depth: Annotated[int, Field(ge=1, le=1000)] = 10
+    primary: str = "EnDCG@10"
+    measures: list[str] = Field(default_factory=lambda: list(DEFAULT_MEASURES))
+    relevant: Annotated[int, Field(ge=1, le=3)] = 2
+    gain: Literal["linear", "exponential"] = "linear"
+    no_gain: Literal["zero", "skip"] = "zero"
+    alpha: Share = 0.05
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    permutations: Annotated[int, Field(ge=100, le=10_000_000)] = 10_000
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Config(Section):
+    """The whole file. `labeler`: `builtin`, a folder, or `owner/name` of a model hub."""
+
+    labeler: str = "builtin"
+    elasticsearch: ElasticsearchConfig = Field(default_factory=ElasticsearchConfig)
+    load: LoadConfig | None = None
+    queries: QueriesConfig = Field(default_factory=QueriesConfig)
+    documents: dict[str, str] = Field(default_factory=lambda: dict(DEFAULT_FIELDS))
+    labelling: LabellingConfig = Field(default_factory=LabellingConfig)
+    pull: PullConfig = Field(default_factory=PullConfig)
+    compare: CompareConfig = Field(default_factory=CompareConfig)
+    rankers: dict[str, RankerConfig] = Field(default_factory=dict[str, RankerConfig])
+    embedders: dict[str, EmbedderConfig] = Field(default_factory=dict[str, EmbedderConfig])
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the values in force, defaults included; it holds no secret."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_config(path: Path) -> Config:
+    """Raises ConfigError with the line, what is wrong with it, and what was perhaps meant."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            "there is no such file",
+            where=str(path),
+            remedy="write one with: relevance-eval init, or name another with --config FILE",
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError("not a text file in UTF-8", where=str(path)) from None
+    except OSError as error:
+        raise storage_error(error, path) from error
+    try:
+        return Config.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}", where=str(path)) from None
+    except ValidationError as error:
+        raise first_problem(error, path, text) from None
+
+
+def first_problem(error: ValidationError, path: Path, text: str) -> ConfigError:
+    problem = error.errors()[0]
+    keys = [str(part) for part in problem["loc"]]
+    place = f"{path}:{line_of(keys, text)}"
+    name = ".".join(keys)
+    if problem["type"] == "extra_forbidden":
+        return ConfigError(f"unknown key {name}", where=place, remedy=suggestion(keys))
+    what = problem["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{name}: {what}" if name else what, where=place)
+
+
+def line_of(keys: list[str], text: str) -> int:
+    """The line of a key in its table; of the table if the key stands on no line of its own."""
+    tables = [".".join(keys[:i]) for i in range(1, len(keys) + 1)]
+    best, table = 1, ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if header:
+            table = header[1].replace('"', "").strip()
+            best = number if table in tables else best
+        key = re.match(r'\s*"?([\w.-]+)"?\s*=', line)
+        if key and (f"{table}.{key[1]}" if table else key[1]) in tables:
+            best = number
+    return best
+
+
+def suggestion(keys: list[str]) -> str | None:
+    known = known_keys(Config, keys[:-1])
+    near = difflib.get_close_matches(keys[-1], known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+
+
+def known_keys(model: type[BaseModel], keys: list[str]) -> list[str]:
+    """Names allowed at this place of the file."""
+    if not keys:
+        return sorted(model.model_fields)
+    named: dict[str, type[BaseModel]] = {"rankers": RankerConfig, "embedders": EmbedderConfig}
+    if keys[0] in named:
+        return known_keys(named[keys[0]], keys[2:])
+    field: Any = model.model_fields[keys[0]].annotation
+    options = [field, *getattr(field, "__args__", ())]
+    inner = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+    return known_keys(inner, keys[1:]) if inner else []

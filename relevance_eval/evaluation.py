@@ -1,0 +1,206 @@
+"""The way of the data, from rankers to a comparison: collect runs, grade them, compare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from relevance_eval.errors import InputError, UsageError
+from relevance_eval.evaluators.comparison import Comparison, Plan, compare
+from relevance_eval.evaluators.document import Document, read_corpus
+from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.labelling import Labeler, Labelling, label
+from relevance_eval.evaluators.pair import Pair, pool
+from relevance_eval.evaluators.qrels import Qrels
+from relevance_eval.evaluators.query import Query
+from relevance_eval.evaluators.run import Run, read_run
+from relevance_eval.project import Project, Task
+
+__all__ = ["Collected", "Evaluation", "Judged", "collect", "evaluate", "grade"]
+
+Judged = Mapping[str, Mapping[str, Judgment]]
+"""Query id to document id to graded judgment."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Runs with the documents in them.
+
+    Attributes:
+        seconds: spent on the server's side; 0 for run files.
+    """
+
+    queries: Sequence[Query]
+    runs: Sequence[Run]
+    documents: Mapping[str, Document]
+    depth: int
+    seconds: float
+
+    @property
+    def pairs(self) -> list[Pair]:
+        return pool(self.runs, self.queries, self.documents, self.depth)
+
+    @property
+    def missing(self) -> int:
+        """Distinct documents in the runs of which there is no text."""
+        ids = {q.id for q in self.queries}
+        found = {h.document_id for r in self.runs for i in ids for h in r.hits(i)[: self.depth]}
+        return len(found - self.documents.keys())
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A comparison and what it was made from.
+
+    Attributes:
+        seconds: wall-clock time by step: pulling, labelling, measuring.
+    """
+
+    collected: Collected
+    labeler: Labeler
+    labelling: Labelling
+    judged: Judged
+    comparison: Comparison
+    seconds: Mapping[str, float]
+
+
+def collect(
+    project: Project,
+    names: Sequence[str],
+    queries: Sequence[Query],
+    task: Task,
+    corpus: Path | None = None,
+) -> Collected:
+    """Runs of configured rankers, pulled now, and of TREC run files, in the order of `names`.
+
+    Args:
+        names: configured rankers, or paths of run files.
+        corpus: where the documents of run files are; those of the index, if None.
+
+    Raises:
+        UsageError: a name is neither, or a run file knows none of the queries.
+    """
+    files = {n: read_run(Path(n)) for n in names if is_file(project, n)}
+    rankers = [project.ranker(n) for n in names if n not in files]
+    embedders = project.embedders(rankers)
+    check_files(files, queries)
+    depth = project.config.compare.depth
+    wanted = frozenset(
+        h.document_id for r in files.values() for q in queries for h in r.hits(q.id)[:depth]
+    )
+    documents: dict[str, Document] = {}
+    runs = {name: cut(run, depth) for name, run in files.items()}
+    seconds = 0.0
+    if rankers or (files and corpus is None):
+        from relevance_eval.plugin.documents import fetch_documents
+        from relevance_eval.plugin.pull import pull
+
+        with project.session(task) as client:
+            if corpus is None and wanted:
+                index, fields = project.config.elasticsearch.index, project.config.documents
+                documents |= fetch_documents(client, index, sorted(wanted), fields)
+            with task("pulling") as progress:
+                pulled = pull(
+                    client,
+                    rankers,
+                    queries,
+                    k=depth,
+                    fields=project.config.documents,
+                    embedders=embedders,
+                    load=project.load,
+                    progress=progress,
+                )
+        runs |= {run.ranker: run for run in pulled.runs}
+        documents |= pulled.documents
+        seconds = pulled.seconds
+    if corpus is not None:
+        documents |= read_corpus(corpus, project.config.documents, wanted)
+    return Collected(queries, [runs[n] for n in names], documents, depth, seconds)
+
+
+def is_file(project: Project, name: str) -> bool:
+    if name in project.config.rankers:
+        return False
+    if Path(name).is_file():
+        return True
+    if Path(name).suffix or "/" in name:
+        raise InputError("there is no such run file", where=name)
+    raise project.unknown("ranker", name, project.config.rankers)
+
+
+def check_files(files: Mapping[str, Run], queries: Sequence[Query]) -> None:
+    for path, run in files.items():
+        if not any(run.hits(q.id) for q in queries):
+            raise UsageError(
+                "the run knows none of the queries",
+                where=path,
+                remedy="name the query set that it was made with: --queries FILE",
+            )
+
+
+def cut(run: Run, depth: int) -> Run:
+    results = {q: replace(r, hits=r.hits[:depth]) for q, r in run.results.items()}
+    return Run(run.ranker, results)
+
+
+def grade(
+    project: Project,
+    collected: Collected,
+    task: Task,
+    *,
+    labeler: Labeler,
+    people: Mapping[str, Qrels] | None = None,
+) -> Labelling:
+    """Grades the pool; what the store holds is reused, what is bought is stored as it comes.
+
+    Args:
+        people: grades given by people, by name; they are stored, and win over the labeler's.
+    """
+    pairs = collected.pairs
+    with project.store() as store, task("labelling") as progress:
+        for name, qrels in (people or {}).items():
+            store.add_people(name, pairs, qrels)
+        return label(pairs, labeler, store, progress)
+
+
+def judgments_by_id(pairs: Sequence[Pair], labelling: Labelling, people: Qrels) -> Judged:
+    """Graded judgments by query and document id.
+
+    People's grades of documents that no ranker found are added: they belong to the ideal.
+    """
+    judged: dict[str, dict[str, Judgment]] = {}
+    for query_id, grades in people.items():
+        judged[query_id] = {i: Judgment.certain("person:qrels", g) for i, g in grades.items()}
+    for pair in pairs:
+        found = labelling.judgments[pair.key]
+        if found.graded:
+            judged.setdefault(pair.query.id, {})[pair.document.id] = found
+    return judged
+
+
+def evaluate(
+    project: Project,
+    names: Sequence[str],
+    queries: Sequence[Query],
+    plan: Plan,
+    task: Task,
+    *,
+    labeler: Labeler,
+    corpus: Path | None = None,
+    people: Mapping[str, Qrels] | None = None,
+) -> Evaluation:
+    """Pull, label, measure, test: the first name is the baseline."""
+    collected = collect(project, names, queries, task, corpus)
+    labelling = grade(project, collected, task, labeler=labeler, people=people)
+    started = time.perf_counter()
+    known = {q: g for qrels in (people or {}).values() for q, g in qrels.items()}
+    judged = judgments_by_id(collected.pairs, labelling, known)
+    comparison = compare(collected.runs, queries, judged, plan)
+    seconds = {
+        "pulling": collected.seconds,
+        "labelling": labelling.seconds,
+        "measuring": time.perf_counter() - started,
+    }
+    return Evaluation(collected, labeler, labelling, judged, comparison, seconds)
