@@ -187,9 +187,7 @@ def summarise(
     judged: Mapping[str, Mapping[str, Judgment]],
     plan: Plan,
 ) -> RankerSummary:
-    values = {
-        str(m): measure_run(run, query_ids, judged, m, plan.no_gain) for m in plan.measures
-    }
+    values = {str(m): measure_run(run, query_ids, judged, m, plan.no_gain) for m in plan.measures}
     asked = set(query_ids)
     took = [r.took for q, r in run.results.items() if q in asked and r.took is not None]
     return RankerSummary(

@@ -74,7 +74,15 @@ class Judgments:
     def put(self, judged: Iterable[tuple[PairKey, Judgment]]) -> None:
         """Writes all of them or none. A judgment that is there already is replaced."""
         rows = [
-            (digest(text), document, j.labeler, j.outcome, json.dumps(j.probabilities), j.reason, text)
+            (
+                digest(text),
+                document,
+                j.labeler,
+                j.outcome,
+                json.dumps(j.probabilities),
+                j.reason,
+                text,
+            )
             for (text, document), j in judged
         ]
         columns = "query, document, labeler, outcome, probabilities, reason, query_text"
@@ -83,19 +91,25 @@ class Judgments:
                 f"INSERT OR REPLACE INTO judgments ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
             )
 
-    def get(self, pairs: Iterable[Pair], labeler: str) -> dict[PairKey, Judgment]:
+    def get(
+        self, pairs: Iterable[Pair], labeler: str, *, people: bool = True
+    ) -> dict[PairKey, Judgment]:
         """What is known of these pairs: people's grades where there are any, else this labeler's.
 
         Failures are left out, so that they are tried again; refusals are answers.
+
+        Args:
+            people: without it, people's grades are left aside.
         """
         known: dict[PairKey, Judgment] = {}
-        people: dict[PairKey, list[Judgment]] = {}
+        votes: dict[PairKey, list[Judgment]] = {}
         for key, judgment in self.find({p.key for p in pairs}):
             if judgment.labeler.startswith(PERSON):
-                people.setdefault(key, []).append(judgment)
+                votes.setdefault(key, []).append(judgment)
             elif judgment.labeler == labeler and judgment.outcome is not Outcome.FAILED:
                 known[key] = judgment
-        return known | {key: one_voice(votes) for key, votes in people.items()}
+        by_people = {key: one_voice(given) for key, given in votes.items()}
+        return known | by_people if people else known
 
     def add_people(
         self, name: str, pairs: Iterable[Pair], grades: Mapping[str, Mapping[str, int]]

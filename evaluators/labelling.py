@@ -58,23 +58,35 @@ class Labelling:
     by_people: int
     seconds: float
 
+    def by_id(self, pairs: Sequence[Pair]) -> dict[str, dict[str, Judgment]]:
+        """Query id to document id to judgment, for the pairs that were graded."""
+        judged: dict[str, dict[str, Judgment]] = {}
+        for pair in pairs:
+            found = self.judgments[pair.key]
+            if found.graded:
+                judged.setdefault(pair.query.id, {})[pair.document.id] = found
+        return judged
+
 
 def label(
     pairs: Sequence[Pair],
     labeler: Labeler,
     store: Judgments,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    people: bool = True,
 ) -> Labelling:
     """Grades what the store does not hold yet; judgments are stored as they come.
 
     Args:
+        people: take a person's grade before the labeler's where the store has one.
         progress: called with (labels done, labels to buy) after each write.
 
     Raises:
         StorageError: the store cannot be written; what was written before is kept.
     """
     distinct = list({p.key: p for p in pairs}.values())
-    known = store.get(distinct, labeler.fingerprint)
+    known = store.get(distinct, labeler.fingerprint, people=people)
     missing = [p for p in distinct if p.key not in known]
     started = time.perf_counter()
     bought = buy(missing, labeler, store, progress)

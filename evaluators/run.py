@@ -88,7 +88,9 @@ def read_run(path: Path) -> Run:
         if document_id in hits:
             raise InputError(f"{document_id!r} is ranked twice for query {query_id!r}", where=place)
         hits[document_id] = number(score, place)
-    results = {q: Result(order_hits(Hit(d, s) for d, s in hits.items())) for q, hits in scored.items()}
+    results = {
+        q: Result(order_hits(Hit(d, s) for d, s in hits.items())) for q, hits in scored.items()
+    }
     if not results:
         raise InputError("the run holds no hits", where=str(path))
     return Run(path.stem, results)

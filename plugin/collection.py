@@ -142,9 +142,7 @@ def load_documents(
         return int(client.count(index=index)["count"])
 
 
-def actions(
-    index: str, source: Source, embedder: Embedder | None
-) -> Iterator[dict[str, Any]]:
+def actions(index: str, source: Source, embedder: Embedder | None) -> Iterator[dict[str, Any]]:
     for identifier, row in source.rows():
         fields = {**row, **vector(identifier, row, embedder)} if embedder else row
         yield {"_index": index, "_id": identifier, "_source": fields}

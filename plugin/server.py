@@ -168,4 +168,3 @@ def reason_of(body: object) -> str:
         return ""
     causes: Any = error.get("root_cause") or [error]
     return str(causes[0].get("reason") or causes[0].get("type") or "")
-

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from relevance_eval import __version__
-from relevance_eval.evaluation import Evaluation
+from relevance_eval.evaluation import Collected, Evaluation
+from relevance_eval.evaluators.agreement import Agreement
 from relevance_eval.evaluators.comparison import Contrast, Plan, RankerSummary
 from relevance_eval.evaluators.labelling import Labelling
 from relevance_eval.evaluators.statistics import Interval
+from relevance_eval.meeting import Meeting
 
-__all__ = ["comparison_result", "envelope", "labels_result"]
+__all__ = ["agreement_result", "comparison_result", "envelope", "labels_result", "pull_result"]
 
 
 def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,6 +77,26 @@ def labels_result(labelling: Labelling) -> dict[str, Any]:
     }
 
 
+def pull_result(collected: Collected, folder: Path) -> dict[str, Any]:
+    """What was pulled, and where it is."""
+    return {
+        "folder": str(folder),
+        "queries": len(collected.queries),
+        "depth": collected.depth,
+        "documents": len(collected.documents),
+        "seconds": round(collected.seconds, 3),
+        "rankers": [
+            {
+                "name": run.ranker,
+                "hits": sum(len(r.hits) for r in run.results.values()),
+                "empty": [q.id for q in collected.queries if not run.hits(q.id)],
+                "problems": run.problems(),
+            }
+            for run in collected.runs
+        ],
+    }
+
+
 def ranker_result(summary: RankerSummary) -> dict[str, Any]:
     return {
         "name": summary.ranker,
@@ -83,6 +106,26 @@ def ranker_result(summary: RankerSummary) -> dict[str, Any]:
         "problems": dict(summary.problems),
         "took_ms": {"p50": summary.took_p50, "p95": summary.took_p95},
     }
+
+
+def agreement_result(meeting: Meeting) -> dict[str, Any]:
+    """Agreement in all and by slice, with the labels it took."""
+    return {
+        "labeler": {"name": meeting.labeler.name, "fingerprint": meeting.labeler.fingerprint},
+        "labels": labels_result(meeting.labelling),
+        "unknown_pairs": meeting.unknown,
+        **agreement_numbers(meeting.agreement),
+        "slices": {name: agreement_numbers(part) for name, part in meeting.slices.items()},
+        "order": asdict(meeting.order) if meeting.order else None,
+    }
+
+
+def agreement_numbers(agreement: Agreement) -> dict[str, Any]:
+    plain = {
+        name: interval_result(value) if isinstance(value, Interval) else value
+        for name, value in vars(agreement).items()
+    }
+    return plain | {"recall": {str(g): share for g, share in agreement.recall.items()}}
 
 
 def interval_result(interval: Interval) -> dict[str, Any]:

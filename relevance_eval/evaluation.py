@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -165,19 +165,15 @@ def grade(
         return label(pairs, labeler, store, progress)
 
 
-def judgments_by_id(pairs: Sequence[Pair], labelling: Labelling, people: Qrels) -> Judged:
-    """Graded judgments by query and document id.
-
-    People's grades of documents that no ranker found are added: they belong to the ideal.
-    """
-    judged: dict[str, dict[str, Judgment]] = {}
-    for query_id, grades in people.items():
-        judged[query_id] = {i: Judgment.certain("person:qrels", g) for i, g in grades.items()}
-    for pair in pairs:
-        found = labelling.judgments[pair.key]
-        if found.graded:
-            judged.setdefault(pair.query.id, {})[pair.document.id] = found
-    return judged
+def with_ideal(judged: Judged, people: Iterable[Qrels]) -> Judged:
+    """The judgments, and people's grades of documents that no ranker found: the ideal has them."""
+    whole = {q: dict(known) for q, known in judged.items()}
+    for qrels in people:
+        for query_id, grades in qrels.items():
+            known = whole.setdefault(query_id, {})
+            for document_id, grade in grades.items():
+                known.setdefault(document_id, Judgment.certain("person:qrels", grade))
+    return whole
 
 
 def evaluate(
@@ -195,8 +191,7 @@ def evaluate(
     collected = collect(project, names, queries, task, corpus)
     labelling = grade(project, collected, task, labeler=labeler, people=people)
     started = time.perf_counter()
-    known = {q: g for qrels in (people or {}).values() for q, g in qrels.items()}
-    judged = judgments_by_id(collected.pairs, labelling, known)
+    judged = with_ideal(labelling.by_id(collected.pairs), (people or {}).values())
     comparison = compare(collected.runs, queries, judged, plan)
     seconds = {
         "pulling": collected.seconds,

@@ -69,7 +69,9 @@ def file_name(run: Run) -> str:
 
 
 def hard_grades(judged: Judged) -> dict[str, dict[str, int]]:
-    return {q: {i: j.grade for i, j in sorted(known.items())} for q, known in sorted(judged.items())}
+    return {
+        q: {i: j.grade for i, j in sorted(known.items())} for q, known in sorted(judged.items())
+    }
 
 
 def judgment_rows(judged: Judged) -> Sequence[Mapping[str, Any]]:

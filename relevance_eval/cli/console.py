@@ -47,7 +47,9 @@ class Console:
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
 
-    def answer(self, answer: Mapping[str, Any], show: Callable[[rich.console.Console], None]) -> None:
+    def answer(
+        self, answer: Mapping[str, Any], show: Callable[[rich.console.Console], None]
+    ) -> None:
         """The answer of a command: the object with `--json`, else what `show` prints of it."""
         if self.as_json:
             click.echo(json.dumps(answer, ensure_ascii=False, allow_nan=False))
@@ -102,7 +104,9 @@ class PlainProgress:
             return
         self.written = now
         left = (now - self.started) / done * (total - done)
-        self.write(f"{self.name}: {done:,} of {total:,}, {rate(done, self.started)}, {left:.0f} s left")
+        self.write(
+            f"{self.name}: {done:,} of {total:,}, {rate(done, self.started)}, {left:.0f} s left"
+        )
 
 
 def rate(done: int, started: float) -> str:

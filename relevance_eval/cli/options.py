@@ -56,7 +56,9 @@ def common(verb: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no notices.")
-    @click.option("-v", "--verbose", is_flag=True, help="Log what is done, and show where it fails.")
+    @click.option(
+        "-v", "--verbose", is_flag=True, help="Log what is done, and show where it fails."
+    )
     @click.option(
         "--seed",
         type=click.IntRange(min=0),

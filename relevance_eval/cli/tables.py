@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from relevance_eval.evaluation import Evaluation
+from relevance_eval.evaluation import Collected, Evaluation
+from relevance_eval.evaluators.agreement import Agreement
 from relevance_eval.evaluators.comparison import Contrast, Difference, RankerSummary
 from relevance_eval.evaluators.labelling import Labelling
+from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.statistics import Interval
 from relevance_eval.evaluators.verdict import Verdict
+from relevance_eval.meeting import Meeting
 
-__all__ = ["show_comparison", "show_labels"]
+__all__ = ["show_agreement", "show_comparison", "show_labels", "show_pull"]
 
 COLOURS = {
     Verdict.BETTER: "green",
@@ -40,7 +43,11 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path) -> None:
         if contrast.changes:
             out.print(changes_table(contrast, str(comparison.plan.primary)))
     show_labels(out, evaluation.labelling, evaluation.labeler.name)
-    show_problems(out, evaluation)
+    if evaluation.collected.missing:
+        missing = evaluation.collected.missing
+        out.print(f"[yellow]{missing:,} documents have no text and count as unjudged[/]")
+    for run in evaluation.collected.runs:
+        show_problems(out, run)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in evaluation.seconds.items())
     out.print(f"time: {steps}", highlight=False)
     out.print(
@@ -111,7 +118,10 @@ def interval_text(interval: Interval | None) -> str:
 
 def changes_table(contrast: Contrast, measure: str) -> Table:
     table = Table(
-        title=f"queries that changed most, {measure}", title_justify="left", box=None, pad_edge=False
+        title=f"queries that changed most, {measure}",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
     )
     for column, side in (
         ("query", "left"),
@@ -154,13 +164,82 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
         )
 
 
-def show_problems(out: Console, evaluation: Evaluation) -> None:
-    missing = evaluation.collected.missing
-    if missing:
-        out.print(f"[yellow]{missing:,} documents have no text and count as unjudged[/]")
-    for ranker in evaluation.comparison.rankers:
-        for query_id, problem in list(ranker.problems.items())[:3]:
-            text = printable(f"{ranker.ranker}, query {query_id}: {problem}", 200)
-            out.print(f"[yellow]{escape(text)}[/]")
-        if len(ranker.problems) > 3:
-            out.print(f"[yellow]{escape(ranker.ranker)}: {len(ranker.problems)} queries in all[/]")
+def show_pull(out: Console, collected: Collected, folder: Path) -> None:
+    for run in collected.runs:
+        empty = sum(not run.hits(q.id) for q in collected.queries)
+        hits = sum(len(r.hits) for r in run.results.values())
+        out.print(
+            f"{run.ranker}: {hits:,} hits for {len(collected.queries):,} queries, "
+            f"{empty:,} without any",
+            markup=False,
+        )
+        show_problems(out, run)
+    out.print(
+        f"{len(collected.documents):,} documents and the runs are in {folder}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def show_problems(out: Console, run: Run) -> None:
+    """The first three, and how many there are."""
+    problems = run.problems()
+    for query_id, problem in list(problems.items())[:3]:
+        text = printable(f"{run.ranker}, query {query_id}: {problem}", 200)
+        out.print(f"[yellow]{escape(text)}[/]")
+    if len(problems) > 3:
+        out.print(f"[yellow]{escape(run.ranker)}: {len(problems)} queries in all[/]")
+
+
+def show_agreement(out: Console, meeting: Meeting) -> None:
+    """The figures with their intervals, recall by grade, slices, and the order of systems."""
+    found = meeting.agreement
+    out.print(
+        f"{meeting.labeler.name} against people: {found.pairs:,} pairs of {found.queries:,} queries",
+        markup=False,
+    )
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "value", "95 % interval"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, value in agreement_rows(found):
+        table.add_row(name, f"{value.mean:.3f}", f"{value.low:.3f} to {value.high:.3f}")
+    out.print(table)
+    shares = ", ".join(f"{g}: {'-' if r is None else f'{r:.0%}'}" for g, r in found.recall.items())
+    out.print(f"same grade as people, by their grade: {shares}")
+    out.print(f"mean difference of grades, labeler minus people: {found.mean_difference:+.3f}")
+    if meeting.slices:
+        out.print(slices_table(meeting))
+    if meeting.order:
+        out.print(
+            f"order of {len(meeting.order.people)} rankers by {meeting.order.measure}: tau "
+            f"{'-' if meeting.order.tau is None else f'{meeting.order.tau:.3f}'}, "
+            f"same sign in {meeting.order.same_sign:.0%} of pairs"
+        )
+    if meeting.unknown:
+        out.print(f"[yellow]{meeting.unknown:,} graded pairs could not be labelled[/]")
+    show_labels(out, meeting.labelling, meeting.labeler.name)
+
+
+def agreement_rows(found: Agreement) -> list[tuple[str, Interval]]:
+    return [
+        ("kappa, quadratic weights", found.quadratic_kappa),
+        ("kappa, four grades", found.kappa),
+        ("kappa, relevant or not", found.relevant_kappa),
+        ("pairwise accuracy", found.pairwise_accuracy),
+        ("nDCG@10 of its order", found.ndcg),
+    ]
+
+
+def slices_table(meeting: Meeting) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("slice", "queries", "pairs", "quadratic kappa", "pairwise"):
+        table.add_column(column, justify="left" if column == "slice" else "right")
+    for name, part in meeting.slices.items():
+        table.add_row(
+            escape(name),
+            f"{part.queries}",
+            f"{part.pairs:,}",
+            f"{part.quadratic_kappa.mean:.3f}",
+            f"{part.pairwise_accuracy.mean:.3f}",
+        )
+    return table

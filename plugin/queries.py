@@ -1,0 +1,125 @@
+"""Query sets out of other people's files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from relevance_eval.errors import InputError, storage_error
+from relevance_eval.evaluators.jsonl import read_rows
+from relevance_eval.evaluators.query import Query, check_queries
+from relevance_eval.plugin import datasets
+
+__all__ = ["Imported", "import_queries"]
+
+Row = tuple[str, str | None, str, dict[str, str]]
+"""Place, id if the file has one, text, tags."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Queries, each text once, and how many rows were left out."""
+
+    queries: list[Query]
+    repeated: int
+    empty: int
+
+
+def import_queries(source: str) -> Imported:
+    """Reads a file by its ending, or `irds:NAME`.
+
+    Texts that differ only in case and spaces are one query: the first row stands. A file without
+    ids gets `q1`, `q2` and so on, by row.
+
+    Raises:
+        InputError: the file is missing or broken, a query is too long, or one id has two texts.
+    """
+    if source.startswith(datasets.PREFIX):
+        rows = ((f"{source} {q.id}", q.id, q.text, {}) for q in datasets.queries(source))
+        return gather(source, rows)
+    path = Path(source)
+    readers = {".jsonl": from_jsonl, ".tsv": from_tsv, ".csv": from_csv, ".txt": from_text}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(
+            f"cannot tell the format from the ending {path.suffix!r}",
+            where=source,
+            remedy=f"use one of {', '.join(readers)}, or irds:NAME",
+        )
+    return gather(source, reader(path))
+
+
+def gather(source: str, rows: Iterable[Row]) -> Imported:
+    places: list[str] = []
+    queries: list[Query] = []
+    seen: set[str] = set()
+    repeated = empty = 0
+    for number, (place, identifier, text, tags) in enumerate(rows, start=1):
+        plain = " ".join(text.split())
+        if not plain:
+            empty += 1
+        elif plain.casefold() in seen:
+            repeated += 1
+        else:
+            seen.add(plain.casefold())
+            places.append(place)
+            queries.append(Query(identifier or f"q{number}", plain, tags))
+    if not queries:
+        raise InputError("holds no queries", where=source)
+    check_queries(queries, places)
+    return Imported(queries, repeated, empty)
+
+
+def from_jsonl(path: Path) -> Iterator[Row]:
+    for place, row in read_rows(path):
+        text = row.get("text", row.get("query"))
+        if not isinstance(text, str):
+            raise InputError("the field 'text' is missing or is not text", where=place)
+        identifier = row.get("id")
+        tags = {
+            k: str(v)
+            for k, v in row.items()
+            if k not in ("id", "text", "query") and isinstance(v, str | int | float)
+        }
+        yield place, None if identifier is None else str(identifier), text, tags
+
+
+def from_tsv(path: Path) -> Iterator[Row]:
+    for place, line in text_lines(path):
+        identifier, tab, text = line.partition("\t")
+        if not tab:
+            raise InputError("there is no tab between id and text", where=place)
+        yield place, identifier.strip(), text, {}
+
+
+def from_text(path: Path) -> Iterator[Row]:
+    for place, line in text_lines(path):
+        yield place, None, line, {}
+
+
+def from_csv(path: Path) -> Iterator[Row]:
+    lines = (line for _, line in text_lines(path))
+    reader = csv.DictReader(lines, restkey="rest")
+    names = reader.fieldnames or []
+    column = next((n for n in names if n.strip().lower() in ("text", "query")), None)
+    if column is None:
+        raise InputError("no column is named text or query", where=f"{path}:1")
+    for row in reader:
+        place = f"{path}:{reader.line_num}"
+        tags = {k: v for k, v in row.items() if k not in (column, "id", "rest") and v}
+        yield place, row.get("id") or None, row[column] or "", tags
+
+
+def text_lines(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                yield f"{path}:{number}", line.rstrip("\n")
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=str(path)) from None
+    except UnicodeDecodeError:
+        raise InputError("not a text file in UTF-8", where=str(path)) from None
+    except OSError as error:
+        raise storage_error(error, path) from error

@@ -1,0 +1,57 @@
+"""`relevance-eval label`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from relevance_eval.cli.options import FILE, Session, common
+
+__all__ = ["label"]
+
+
+@click.command()
+@common
+@click.argument("rankers", nargs=-1, required=True)
+@click.option("--queries", type=FILE, help="Query set, JSON Lines.  [default: the configuration's]")
+@click.option(
+    "--corpus", type=FILE, help="Documents of run files, JSON Lines.  [default: the index]"
+)
+@click.option(
+    "--qrels",
+    type=FILE,
+    multiple=True,
+    help="Grades by people, TREC format, to store; they win over the labeler's.",
+)
+@click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
+@click.option("--out", type=FILE, help="Write the grades as TREC qrels to this file too.")
+def label(
+    session: Session,
+    rankers: tuple[str, ...],
+    queries: Path | None,
+    corpus: Path | None,
+    qrels: tuple[Path, ...],
+    labeler: str | None,
+    out: Path | None,
+) -> None:
+    """Grade what RANKERS return and the store does not hold yet.
+
+    A ranker is a name of the configuration or a TREC run file. Stopped half-way, it goes on from
+    there the next time.
+    """
+    from relevance_eval.answer import envelope, labels_result
+    from relevance_eval.cli.tables import show_labels
+    from relevance_eval.evaluation import collect, grade
+    from relevance_eval.evaluators.qrels import read_qrels, write_qrels
+    from relevance_eval.results import hard_grades
+
+    project = session.project(required=corpus is None)
+    people = {path.stem: read_qrels(path) for path in qrels}
+    chosen = project.labeler(labeler)
+    collected = collect(project, rankers, project.queries(queries), session.console.task, corpus)
+    labelling = grade(project, collected, session.console.task, labeler=chosen, people=people)
+    if out:
+        write_qrels(out, hard_grades(labelling.by_id(collected.pairs)))
+    answer = envelope("label", project.config.hash, labels_result(labelling))
+    session.console.answer(answer, lambda console: show_labels(console, labelling, chosen.name))

@@ -1,0 +1,39 @@
+"""`relevance-eval pull`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from relevance_eval.cli.options import FILE, FOLDER, Session, common
+
+__all__ = ["pull"]
+
+
+@click.command()
+@common
+@click.argument("rankers", nargs=-1, required=True)
+@click.option("--queries", type=FILE, help="Query set, JSON Lines.  [default: the configuration's]")
+@click.option(
+    "--out", type=FOLDER, help="Folder for runs and documents.  [default: .relevance-eval/runs]"
+)
+def pull(
+    session: Session, rankers: tuple[str, ...], queries: Path | None, out: Path | None
+) -> None:
+    """Pull what RANKERS return into TREC run files, with the documents as they are now.
+
+    All are pulled from one state of the index. The files compare offline later:
+    relevance-eval compare A.run B.run --corpus documents.jsonl --queries queries.jsonl
+    """
+    from relevance_eval.answer import envelope, pull_result
+    from relevance_eval.cli.tables import show_pull
+    from relevance_eval.evaluation import collect
+    from relevance_eval.results import write_collected
+
+    project = session.project()
+    collected = collect(project, rankers, project.queries(queries), session.console.task)
+    folder = out or project.home / "runs"
+    write_collected(folder, collected)
+    answer = envelope("pull", project.config.hash, pull_result(collected, folder))
+    session.console.answer(answer, lambda console: show_pull(console, collected, folder))
