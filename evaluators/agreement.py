@@ -124,7 +124,8 @@ def per_query(grades: Mapping[str, int], judged: Mapping[str, Judgment]) -> Quer
     human = np.array([grades[i] for i in common])
     expected = np.array([judged[i].expected for i in common])
     confusion = np.zeros((len(GRADES), len(GRADES)))
-    np.add.at(confusion, (human, [judged[i].grade for i in common]), 1)
+    for i in common:
+        confusion[grades[i], judged[i].grade] += 1
     above = human[:, None] > human[None, :]
     gap = expected[:, None] - expected[None, :]
     ordered = float((above & (gap > 0)).sum() + (above & (gap == 0)).sum() / 2)

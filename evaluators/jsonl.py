@@ -1,4 +1,4 @@
-"""JSON Lines, read so that a broken line is named and written so that a crash leaves whole lines."""
+"""JSON Lines, read so that a broken line is named."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -156,7 +156,7 @@ class Judgments:
         found = int(self.database.execute("PRAGMA user_version").fetchone()[0])
         if found > VERSION:
             raise StorageError(
-                f"written by a newer relevance-eval (store version {found}, this one knows {VERSION})",
+                f"written by a newer relevance-eval: version {found}, and this one knows {VERSION}",
                 where=str(self.path),
                 remedy="upgrade relevance-eval, or name another folder",
             )
@@ -174,7 +174,7 @@ class Judgments:
         self.database.execute("COMMIT")
 
     @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translated(self) -> Generator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:

@@ -34,17 +34,19 @@ class Ability:
 
 def abilities(client: Elasticsearch, index: str) -> list[Ability]:
     """Each is tried, not guessed from a version: licences and missing modules show too."""
-    one = {"index": index, "size": 0}
+
+    def search(**body: Any) -> object:
+        return client.search(index=index, size=0, **body)
+
     probes: Mapping[str, Callable[[], object]] = {
-        f"read {index}": lambda: client.search(**one, query=MATCH_ALL),
+        f"read {index}": lambda: search(query=MATCH_ALL),
         "point in time": lambda: open_and_close(client, index),
-        "retrievers": lambda: client.search(**one, body={"retriever": STANDARD}),
-        "server-side rrf": lambda: client.search(
-            **one, body={"retriever": {"rrf": {"retrievers": [STANDARD, STANDARD]}}}
+        "retrievers": lambda: search(retriever=STANDARD),
+        "server-side rrf": lambda: search(
+            retriever={"rrf": {"retrievers": [STANDARD, STANDARD], "rank_window_size": 10}}
         ),
-        "scripts (Painless)": lambda: client.search(
-            **one,
-            query={"script_score": {"query": MATCH_ALL, "script": {"source": "1"}}},
+        "scripts (Painless)": lambda: search(
+            query={"script_score": {"query": MATCH_ALL, "script": {"source": "1"}}}
         ),
         "stored search templates": lambda: client.render_search_template(
             source='{"query": {"match_all": {}}}', params={}

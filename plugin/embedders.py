@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -64,10 +64,11 @@ class OnnxEmbedder:
         from tokenizers import Tokenizer
 
         self.settings = settings
-        options = onnxruntime.SessionOptions()
+        runtime: Any = onnxruntime  # it has no types of its own
+        options = runtime.SessionOptions()
         options.log_severity_level = 3
         try:
-            self.session = onnxruntime.InferenceSession(
+            self.session: Any = runtime.InferenceSession(
                 str(model), options, providers=["CPUExecutionProvider"]
             )
             self.tokenizer = Tokenizer.from_file(str(tokenizer))
@@ -121,7 +122,7 @@ def load_embedder(settings: EmbedderSettings, base: Path) -> Embedder:
             raise ConfigError(
                 f"the embedder's {file.name} is not there",
                 where=str(folder),
-                remedy="name a folder with model.onnx and tokenizer.json, or maven:GROUP:ARTIFACT:VERSION",
+                remedy="name a folder that has them, or maven:GROUP:ARTIFACT:VERSION",
             )
     return OnnxEmbedder(settings, model, tokenizer)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -142,7 +142,7 @@ def embed(searches: Sequence[Search], embedders: Mapping[str, Embedder]) -> Vect
 
 
 @contextmanager
-def points_in_time(client: Elasticsearch, targets: set[Target]) -> Iterator[Mapping[Target, str]]:
+def points_in_time(client: Elasticsearch, targets: set[Target]) -> Generator[Mapping[Target, str]]:
     """A point in time for each target, closed at the end even after an error."""
     with ExitStack() as stack:
         pits: dict[Target, str] = {}
@@ -239,8 +239,8 @@ def result_of(response: Response, own_order: bool) -> Result:
 def problem_of(response: Response) -> str | None:
     shards = response["_shards"]
     if shards.get("failed"):
-        failures = shards.get("failures") or [{}]
-        reason = failures[0].get("reason", {}).get("reason", "no reason given")
+        failures: list[Any] = shards.get("failures") or []
+        reason = failures[0]["reason"]["reason"] if failures else "no reason given"
         return f"{shards['failed']} of {shards['total']} shards failed: {reason}"
     return "timed out on the server; hits may be missing" if response["timed_out"] else None
 
@@ -275,7 +275,7 @@ def documents_of(
                 continue
             if indices.setdefault(identifier, hit["_index"]) != hit["_index"]:
                 raise ConfigError(
-                    f"the document id {identifier!r} is in {indices[identifier]} and in {hit['_index']}",
+                    f"the id {identifier!r} is in {indices[identifier]} and in {hit['_index']}",
                     remedy="compare on one index, or on an alias whose indices share no ids",
                 )
             if identifier not in documents:

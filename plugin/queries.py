@@ -37,8 +37,7 @@ def import_queries(source: str) -> Imported:
         InputError: the file is missing or broken, a query is too long, or one id has two texts.
     """
     if source.startswith(datasets.PREFIX):
-        rows = ((f"{source} {q.id}", q.id, q.text, {}) for q in datasets.queries(source))
-        return gather(source, rows)
+        return gather(source, from_dataset(source))
     path = Path(source)
     readers = {".jsonl": from_jsonl, ".tsv": from_tsv, ".csv": from_csv, ".txt": from_text}
     reader = readers.get(path.suffix.lower())
@@ -49,6 +48,11 @@ def import_queries(source: str) -> Imported:
             remedy=f"use one of {', '.join(readers)}, or irds:NAME",
         )
     return gather(source, reader(path))
+
+
+def from_dataset(name: str) -> Iterator[Row]:
+    for query in datasets.queries(name):
+        yield f"{name} query {query.id}", query.id, query.text, {}
 
 
 def gather(source: str, rows: Iterable[Row]) -> Imported:

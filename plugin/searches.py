@@ -91,7 +91,8 @@ def pauses(load: Load) -> Iterator[float]:
 
 def send(client: Elasticsearch, bodies: Sequence[Body]) -> list[Response]:
     """One request. Where it fails as a whole in a way that may pass, so does each search in it."""
-    lines = [line for body in bodies for line in ({}, body)]
+    header: Body = {}
+    lines = [line for body in bodies for line in (header, body)]
     with translated("searching"):
         try:
             return list(client.msearch(searches=lines)["responses"])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TlsError, TransportError
@@ -109,7 +109,7 @@ def server_version(client: Elasticsearch) -> str:
 
 
 @contextmanager
-def translated(doing: str | None = None) -> Iterator[None]:
+def translated(doing: str | None = None) -> Generator[None]:
     """Turns whatever the client raises into an error of ours; `doing` says where it happened."""
     try:
         yield
@@ -159,12 +159,13 @@ def unreachable(error: Exception, doing: str | None) -> UnreachableError:
     return UnreachableError(what, where=doing, remedy=remedy)
 
 
-def reason_of(body: object) -> str:
+def reason_of(body: Any) -> str:
     """The root cause that an error body holds, or an empty string."""
-    error = body.get("error") if isinstance(body, Mapping) else None
+    error = cast(Mapping[str, Any], body).get("error") if isinstance(body, Mapping) else None
     if isinstance(error, str):
         return error
     if not isinstance(error, Mapping):
         return ""
-    causes: Any = error.get("root_cause") or [error]
-    return str(causes[0].get("reason") or causes[0].get("type") or "")
+    known = cast(Mapping[str, Any], error)
+    cause = (known.get("root_cause") or [known])[0]
+    return str(cause.get("reason") or cause.get("type") or "")

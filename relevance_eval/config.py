@@ -1,4 +1,4 @@
-"""The configuration: one TOML file, every key with a type, a default and an error that names its line.
+"""The configuration: one TOML file, each key with a type, a default and an error with its line.
 
 Paths in it are relative to the file's folder.
 """
@@ -143,7 +143,7 @@ class EmbedderConfig(Section):
     pooling: Literal["mean", "cls"] = "mean"
     query_prefix: str = ""
     passage_prefix: str = ""
-    fields: list[str] = Field(default_factory=lambda: ["title", "body"])
+    fields: tuple[str, ...] = ("title", "body")
     target: str = "embedding"
     max_tokens: Annotated[int, Field(ge=1, le=512)] = 256
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,7 +167,7 @@ class Project:
     # Elasticsearch
 
     @contextmanager
-    def session(self, task: Task, *, fill: bool = True) -> Iterator[Elasticsearch]:
+    def session(self, task: Task, *, fill: bool = True) -> Generator[Elasticsearch]:
         """A client of a supported server; the embedded node runs as long as the context is open.
 
         Args:
@@ -192,7 +192,7 @@ class Project:
                 raise node.failure() or error from error
 
     @contextmanager
-    def client(self, url: str) -> Iterator[Elasticsearch]:
+    def client(self, url: str) -> Generator[Elasticsearch]:
         from relevance_eval.plugin.server import Connection, connect, server_version
 
         c = self.config.elasticsearch
@@ -247,5 +247,5 @@ class Project:
 
         if name not in self.config.embedders:
             raise self.unknown("embedder", name, self.config.embedders)
-        c = self.config.embedders[name].model_dump()
-        return load_embedder(EmbedderSettings(**c | {"fields": tuple(c["fields"])}), self.base)
+        settings = EmbedderSettings(**self.config.embedders[name].model_dump())
+        return load_embedder(settings, self.base)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
@@ -51,11 +52,14 @@ def folder_of(name: str, base: Path) -> Path:
 
 def download(name: str) -> Path:
     """The folder where the hub's client keeps the files of this model."""
-    from huggingface_hub import snapshot_download
+    import huggingface_hub
 
+    hub: Any = huggingface_hub
     repository, _, revision = name.partition("@")
     try:
-        found = snapshot_download(repository, revision=revision or None, allow_patterns=list(FILES))
+        found = hub.snapshot_download(
+            repository, revision=revision or None, allow_patterns=list(FILES)
+        )
     except Exception as error:  # network, hub and cache errors share no base
         raise LabelerError(
             f"there is no folder {name!r}, and the hub does not give a model of this name: "

@@ -55,12 +55,13 @@ class Session:
     """
 
     def __init__(self, path: Path, output: str, threads: int = 0):
-        options = onnxruntime.SessionOptions()
+        runtime: Any = onnxruntime  # it has no types of its own
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        usable = [p for p in PROVIDERS if p in onnxruntime.get_available_providers()]
+        usable = [p for p in PROVIDERS if p in runtime.get_available_providers()]
         try:
-            self.model: Any = onnxruntime.InferenceSession(str(path), options, providers=usable)
+            self.model: Any = runtime.InferenceSession(str(path), options, providers=usable)
         except Exception as error:  # the library's exceptions share no public base
             raise LabelerError(f"ONNX Runtime cannot load it: {error}", where=str(path)) from None
         self.output = output

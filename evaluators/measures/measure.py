@@ -133,6 +133,7 @@ def by_ir_measures(
     ]
     values: dict[str, float | None] = dict.fromkeys(query_ids)
     if qrels and ranked:
-        for metric in ir_measures.iter_calc([measure.ir_measure()], qrels, ranked):
+        library: Any = ir_measures  # it has no types of its own
+        for metric in library.iter_calc([measure.ir_measure()], qrels, ranked):
             values[metric.query_id] = float(metric.value)
     return values

@@ -12,7 +12,7 @@ __all__ = ["equivalence_p"]
 
 
 def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
-    """p of "the mean difference is margin or more away from 0": the larger of two one-sided t-tests.
+    """p that the mean difference is `margin` or more away from 0: the larger of two one-sided ones.
 
     At most alpha means equivalent at level alpha (Schuirmann 1987).
 

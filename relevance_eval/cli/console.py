@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ class Console:
             self.err.print(text, markup=False)
 
     @contextmanager
-    def task(self, name: str) -> Iterator[Callable[[int, int], None]]:
+    def task(self, name: str) -> Generator[Callable[[int, int], None]]:
         """Shows how long work goes on; gives what is to be called with (done, total)."""
         if self.quiet:
             yield lambda done, total: None
@@ -73,7 +73,7 @@ class Console:
             yield PlainProgress(name, self.notice)
 
     @contextmanager
-    def bar(self, name: str) -> Iterator[Callable[[int, int], None]]:
+    def bar(self, name: str) -> Generator[Callable[[int, int], None]]:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

@@ -41,17 +41,11 @@ def load(
     target = index or project.config.elasticsearch.index
     body = read_mapping(mapping) if mapping else None
     chosen = project.embedder(embedder) if embedder else None
-    with project.session(session.console.task, fill=False) as client:
-        with session.console.task("loading documents") as progress:
-            held = load_documents(
-                client,
-                target,
-                source,
-                body=body,
-                embedder=chosen,
-                replace=replace,
-                progress=progress,
-            )
+    task = session.console.task
+    with project.session(task, fill=False) as client, task("loading documents") as progress:
+        held = load_documents(
+            client, target, source, body=body, embedder=chosen, replace=replace, progress=progress
+        )
     result = {"index": target, "documents": held, "source": source.name}
     answer = envelope("load", project.config.hash, result)
     session.console.answer(

@@ -195,7 +195,7 @@ def show_agreement(out: Console, meeting: Meeting) -> None:
     """The figures with their intervals, recall by grade, slices, and the order of systems."""
     found = meeting.agreement
     out.print(
-        f"{meeting.labeler.name} against people: {found.pairs:,} pairs of {found.queries:,} queries",
+        f"{meeting.labeler.name} against people: {found.pairs:,} pairs, {found.queries:,} queries",
         markup=False,
     )
     table = Table(box=None, pad_edge=False)
