@@ -163,7 +163,7 @@ class Judgments:
         self.database.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         self.database.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -28,10 +28,15 @@ __all__ = ["cache_folder", "fetch_jars"]
 
 logger = logging.getLogger(__name__)
 
-_REPOSITORY = "https://repo.maven.apache.org/maven2"
 _PAUSES = (1, 3)  # seconds before the second and the third attempt
+CENTRAL = "Maven Central"
 _TIMEOUT = 30  # seconds without a byte from the repository
 _STALE = 24 * 3600  # seconds after which a download left behind by a killed process is removed
+
+
+def mirror() -> str | None:
+    """A Maven repository to use in place of Central: `$RELEVANCE_EVAL_MAVEN`, a URL."""
+    return os.environ.get("RELEVANCE_EVAL_MAVEN") or None
 
 
 def cache_folder() -> Path:
@@ -102,7 +107,7 @@ def _download(
     coordinates: Sequence[str], transitive: bool, part: Path, otherwise: str | None
 ) -> None:
     """Bring the jars into `part/jars`."""
-    logger.info("downloading %s from %s (once)", " ".join(coordinates), _REPOSITORY)
+    logger.info("downloading %s from %s (once)", " ".join(coordinates), mirror() or CENTRAL)
     context = _context(part / "repository")
     try:
         artifacts = _artifacts(context, coordinates, transitive)
@@ -132,7 +137,7 @@ def _not_downloaded(
     remedies += [otherwise] if otherwise else []
     return EmbeddedNodeError(
         f"cannot download {' '.join(coordinates)}: {reason}",
-        where=_REPOSITORY,
+        where=mirror() or CENTRAL,
         remedy="; or ".join(remedies),
     )
 
@@ -151,7 +156,7 @@ def _context(repository: Path) -> MavenContext:
     return MavenContext(
         resolver=PatientResolver(),
         repo_cache=repository,
-        remote_repos={"central": _REPOSITORY},
+        remote_repos={"mirror": url} if (url := mirror()) else None,
         timeout=_TIMEOUT,
     )
 

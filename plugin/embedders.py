@@ -71,7 +71,7 @@ class OnnxEmbedder:
             self.session: Any = runtime.InferenceSession(
                 str(model), options, providers=["CPUExecutionProvider"]
             )
-            self.tokenizer = Tokenizer.from_file(str(tokenizer))
+            self.tokenizer: Any = Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # neither library has a public base class for its errors
             raise ConfigError(f"cannot load the embedder: {error}", where=str(model)) from None
         self.tokenizer.enable_truncation(settings.max_tokens)

@@ -20,11 +20,9 @@ pytest.importorskip("jgo", reason="needs relevance-eval[embedded]")
 # 29 KB, with a dependency that is not wanted here
 JAR = "org.apache.lucene:lucene-memory:10.3.2"
 FETCH = f"""
-import sys
 from relevance_eval.errors import EmbeddedNodeError
 from relevance_eval.plugin import artifacts
 artifacts._PAUSES = (0, 0)
-artifacts._REPOSITORY = sys.argv[1] or artifacts._REPOSITORY
 try:
     jars = artifacts.fetch_jars([{JAR!r}], transitive=False, otherwise="use no jar")
     print(*(jar.name for jar in jars))
@@ -33,7 +31,7 @@ except EmbeddedNodeError as error:
 """
 
 
-def fetch(home: Path, repository: str = "", **env: str) -> str:
+def fetch(home: Path, **env: str) -> str:
     """The names of the jars, or the complaint, that a process with this home folder gets.
 
     A process of its own, also as jgo leaves the connection of an error for the collector to close.
@@ -41,7 +39,7 @@ def fetch(home: Path, repository: str = "", **env: str) -> str:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
     kept.pop("RELEVANCE_EVAL_CACHE", None)
     done = subprocess.run(
-        [sys.executable, "-c", FETCH, repository],
+        [sys.executable, "-c", FETCH],
         env={**kept, "HOME": str(home), **env},
         capture_output=True,
         text=True,
@@ -118,7 +116,8 @@ def test_a_broken_download_leaves_nothing_behind(
     tmp_path: Path, body: bytes, announced: int, status: int, reason: str
 ) -> None:
     with serving(body, announced, status) as repository:
-        said = fetch(tmp_path, repository, NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
+        direct = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        said = fetch(tmp_path, RELEVANCE_EVAL_MAVEN=repository, **direct)
     assert f"{repository}: cannot download {JAR}: " in said
     assert reason in said
     assert "or use no jar" in said
