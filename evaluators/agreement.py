@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -194,14 +195,27 @@ class Order:
 
 
 def order_of_systems(runs: Sequence[Run], people: Qrels, judged: Judged, measure: Measure) -> Order:
-    """Means over the queries that people judged. Raises UsageError with fewer than two runs."""
+    """Means over the queries that both judged.
+
+    Raises UsageError: fewer than two runs, two of one name, or no query judged by both.
+    """
     if len(runs) < 2:
         raise UsageError("an order needs two runs or more")
+    names = [run.ranker for run in runs]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"two runs have one name: {', '.join(names)}", remedy="rename one of the files"
+        )
     certain = {
         q: {i: Judgment.certain("people", g) for i, g in grades.items()}
         for q, grades in people.items()
     }
     query_ids = [q for q in people if q in judged]
+    if not query_ids:
+        raise UsageError(
+            "people and the labeler judged no query in common",
+            remedy="check that the qrels, the queries and the corpus belong together",
+        )
     truth = {r.ranker: mean(measure_run(r, query_ids, certain, measure)) for r in runs}
     found = {r.ranker: mean(measure_run(r, query_ids, judged, measure)) for r in runs}
     signs = [
@@ -213,7 +227,7 @@ def order_of_systems(runs: Sequence[Run], people: Qrels, judged: Judged, measure
 
 
 def mean(values: Mapping[str, float]) -> float:
-    return sum(values.values()) / max(len(values), 1)
+    return math.fsum(values.values()) / max(len(values), 1)
 
 
 def tau_b(signs: Sequence[tuple[float, float]]) -> float | None:

@@ -25,8 +25,9 @@ __all__ = [
 
 MAX_FIELD_CHARACTERS = 20_000
 DEFAULT_FIELDS = {name: name for name in ("title", "author", "file_name", "folder_path", "body")}
-# C0 and C1 controls but for tab and line feed; Unicode's own line separators are kept.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# C0 and C1 controls but for tab and line feed, and halves of characters (lone surrogates), which
+# no file can hold; Unicode's own line separators are kept.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +11,8 @@ from typing import Any, cast
 from relevance_eval.errors import InputError, storage_error
 
 __all__ = ["read_rows", "text_of", "write_rows"]
+
+HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -44,6 +47,8 @@ def parse_row(line: bytes, place: str) -> dict[str, Any]:
             where=place,
             remedy="each line holds one JSON object; mend or remove this line",
         ) from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond Python's limits
+        raise InputError(f"not JSON that can be read: {error}", where=place) from None
     if not isinstance(row, dict):
         raise InputError(f"a JSON object is needed, not {type(row).__name__}", where=place)
     return cast(dict[str, Any], row)
@@ -55,13 +60,21 @@ def text_of(row: Mapping[str, Any], key: str, place: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         found = "is missing" if value is None else f"is {type(value).__name__}, not text"
         raise InputError(f"the field {key!r} {found}", where=place)
-    return str(value)
+    text = str(value)
+    if not text.isascii() and HALF_CHARACTER.search(text):
+        raise InputError(
+            f"the field {key!r} holds half a character (a lone surrogate)",
+            where=place,
+            remedy="write it whole, or remove the escape \\ud800 to \\udfff",
+        )
+    return text
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Raises StorageError if the disk is full or the folder cannot be written."""
     try:
-        with path.open("w", encoding="utf-8") as out:
+        # Half a character becomes the escape that JSON has for it.
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as out:
             for row in rows:
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
     except OSError as error:

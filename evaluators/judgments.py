@@ -55,10 +55,11 @@ class Judgments:
         with self.translated():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.database = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self.database.execute("PRAGMA journal_mode = WAL")
-            self.database.execute("PRAGMA synchronous = NORMAL")
-            self.check_version()
-            self.database.executescript(SCHEMA)
+            try:
+                self.prepare()
+            except BaseException:
+                self.database.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -152,6 +153,12 @@ class Judgments:
                 Judgment(labeler, tuple(json.loads(probabilities)), Outcome(outcome), reason),
             )
 
+    def prepare(self) -> None:
+        self.database.execute("PRAGMA journal_mode = WAL")
+        self.database.execute("PRAGMA synchronous = NORMAL")
+        self.check_version()
+        self.database.executescript(SCHEMA)
+
     def check_version(self) -> None:
         found = int(self.database.execute("PRAGMA user_version").fetchone()[0])
         if found > VERSION:
@@ -167,11 +174,11 @@ class Judgments:
         self.database.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.database.execute("COMMIT")
         except BaseException:
             if self.database.in_transaction:  # SQLite has rolled back itself if the disk is full
                 self.database.execute("ROLLBACK")
             raise
-        self.database.execute("COMMIT")
 
     @contextmanager
     def translated(self) -> Generator[None]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from relevance_eval.errors import InputError, storage_error
 from relevance_eval.evaluators.run import escape, read_lines, unescape
 
-__all__ = ["Qrels", "read_qrels", "write_qrels"]
+__all__ = ["Qrels", "read_people", "read_qrels", "write_qrels"]
 
 Qrels = Mapping[str, Mapping[str, int]]
 """Query id to document id to grade."""
@@ -35,6 +35,23 @@ def read_qrels(path: Path, highest: int = 3) -> dict[str, dict[str, int]]:
                 remedy="keep one; grades of several people go into a file for each",
             )
     return qrels
+
+
+def read_people(paths: Sequence[Path]) -> dict[str, Qrels]:
+    """Grades of one or several people, each named after their file, without its ending.
+
+    Raises InputError as `read_qrels` does, and if two files have one name.
+    """
+    people: dict[str, Qrels] = {}
+    for path in paths:
+        if path.stem in people:
+            raise InputError(
+                f"two files of grades are named {path.stem}",
+                where=str(path),
+                remedy="rename one: people are told apart by their file's name",
+            )
+        people[path.stem] = read_qrels(path)
+    return people
 
 
 def whole_grade(text: str, highest: int, place: str) -> int:

@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from relevance_eval.errors import InputError, storage_error
 
 __all__ = ["Hit", "Result", "Run", "order_hits", "read_lines", "read_run", "write_run"]
 
-ESCAPES = {" ": "%20", "\t": "%09", "\n": "%0A", "\r": "%0D"}
+# All white space of Unicode, and the percent sign itself, so that every id comes back as it was.
+ESCAPES = {c: quote(c) for c in map(chr, range(0x3001)) if c.isspace() or c == "%"}
+UNESCAPES = {escaped: plain for plain, escaped in ESCAPES.items()}
+ESCAPED = re.compile("|".join(UNESCAPES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def order_hits(hits: Iterable[Hit]) -> tuple[Hit, ...]:
 
 
 def write_run(path: Path, run: Run) -> None:
-    """TREC lines `query Q0 document rank score tag`; white space in an id is percent-encoded.
+    """TREC lines `query Q0 document rank score tag`; white space and % in an id are
+    percent-encoded.
 
     Raises StorageError if the disk is full or the folder cannot be written.
     """
@@ -99,7 +104,7 @@ def read_run(path: Path) -> Run:
 def read_lines(path: Path, width: int, form: str) -> Iterable[tuple[str, Sequence[str]]]:
     """Yields (place, columns) of a file in one of TREC's white-space formats."""
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig") as lines:
             for count, line in enumerate(lines, start=1):
                 columns = line.split()
                 if columns and len(columns) != width:
@@ -129,10 +134,8 @@ def number(text: str, place: str) -> float:
 
 
 def escape(text: str) -> str:
-    return re.sub(r"\s", lambda m: ESCAPES.get(m[0], "_"), text)
+    return re.sub(r"[\s%]", lambda m: ESCAPES[m[0]], text)
 
 
 def unescape(text: str) -> str:
-    for plain, escaped in ESCAPES.items():
-        text = text.replace(escaped, plain)
-    return text
+    return ESCAPED.sub(lambda m: UNESCAPES[m[0]], text)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,8 +22,9 @@ from relevance_eval.plugin.server import translated
 
 __all__ = ["Source", "is_loaded", "load_documents", "open_source", "read_mapping"]
 
-AT_ONCE = 200
+AT_ONCE = 100
 STAMP = "relevance-eval"
+PARTS = {"aliases", "mappings", "settings"}
 
 Row = Mapping[str, Any]
 
@@ -70,7 +72,7 @@ def file_rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Settings and mappings for the index. Raises ConfigError if the file is not JSON."""
+    """Settings and mappings for the index. Raises ConfigError if the file holds others."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -79,7 +81,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise ConfigError(f"not JSON: {error}", where=str(path)) from None
     except OSError as error:
         raise storage_error(error, path) from error
-    return cast(dict[str, Any], body)
+    parts = cast(dict[str, Any], body)
+    if not isinstance(body, dict) or not parts.keys() <= PARTS:
+        raise ConfigError(
+            f"a JSON object of {', '.join(sorted(PARTS))} is needed, and nothing else",
+            where=str(path),
+        )
+    return parts
 
 
 def is_loaded(client: Elasticsearch, index: str, source: Source, embedder: Embedder | None) -> bool:
@@ -143,15 +151,26 @@ def load_documents(
 
 
 def actions(index: str, source: Source, embedder: Embedder | None) -> Iterator[dict[str, Any]]:
-    for identifier, row in source.rows():
-        fields = {**row, **vector(identifier, row, embedder)} if embedder else row
-        yield {"_index": index, "_id": identifier, "_source": fields}
+    rows = source.rows()
+    while chunk := list(islice(rows, AT_ONCE)):
+        for (identifier, row), vector in zip(chunk, vectors(chunk, embedder), strict=True):
+            yield {"_index": index, "_id": identifier, "_source": {**row, **vector}}
 
 
-def vector(identifier: str, row: Row, embedder: Embedder) -> dict[str, list[float]]:
+def vectors(
+    chunk: Sequence[tuple[str, Row]], embedder: Embedder | None
+) -> list[dict[str, list[float]]]:
+    """The vector field of each document; nothing for one without text, or without an embedder."""
+    if embedder is None:
+        return [{} for _ in chunk]
     settings = embedder.settings
-    text = passage_text(document_from(identifier, row, DEFAULT_FIELDS), settings.fields)
-    return {settings.target: embedder.embed([text], "passage")[0].tolist()} if text else {}
+    texts = [
+        passage_text(document_from(identifier, row, DEFAULT_FIELDS), settings.fields)
+        for identifier, row in chunk
+    ]
+    filled = [text for text in texts if text]
+    rows = iter(embedder.embed(filled, "passage").tolist() if filled else [])
+    return [{settings.target: next(rows)} if text else {} for text in texts]
 
 
 def refused(error: BulkIndexError, source: Source) -> ServerError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from relevance_eval.errors import DependencyError, InputError
+from relevance_eval.errors import DependencyError, InputError, StorageError
 from relevance_eval.evaluators.query import Query, check_queries
 
 __all__ = ["PREFIX", "documents", "qrels", "queries"]
@@ -35,9 +36,10 @@ def documents(name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(id, fields) of every document; `text` is given the role of a body."""
     found = dataset(name)
     need(found.has_docs(), name, "documents")
-    for item in found.docs_iter():
-        row = {k: v for k, v in item._asdict().items() if k != "doc_id" and v}
-        yield str(item.doc_id), row | ({"body": row["text"]} if "text" in row else {})
+    with reading(name):
+        for item in found.docs_iter():
+            row = {k: v for k, v in item._asdict().items() if k != "doc_id" and v}
+            yield str(item.doc_id), row | ({"body": row["text"]} if "text" in row else {})
 
 
 def queries(name: str) -> list[Query]:
@@ -45,10 +47,11 @@ def queries(name: str) -> list[Query]:
     found = dataset(name)
     need(found.has_queries(), name, "queries")
     wanted: list[Query] = []
-    for item in found.queries_iter():
-        values = item._asdict()
-        text = next((str(values[f]) for f in TEXT_FIELDS if values.get(f)), "")
-        wanted.append(Query(str(item.query_id), " ".join(text.split())))
+    with reading(name):
+        for item in found.queries_iter():
+            values = item._asdict()
+            text = next((str(values[f]) for f in TEXT_FIELDS if values.get(f)), "")
+            wanted.append(Query(str(item.query_id), " ".join(text.split())))
     check_queries(wanted, [f"{name} query {q.id}" for q in wanted])
     return wanted
 
@@ -58,11 +61,26 @@ def qrels(name: str) -> dict[str, dict[str, int]]:
     found = dataset(name)
     need(found.has_qrels(), name, "judgments")
     grades: dict[str, dict[str, int]] = {}
-    for item in found.qrels_iter():
-        grades.setdefault(str(item.query_id), {})[str(item.doc_id)] = max(int(item.relevance), 0)
+    with reading(name):
+        for item in found.qrels_iter():
+            graded = grades.setdefault(str(item.query_id), {})
+            graded[str(item.doc_id)] = max(int(item.relevance), 0)
     return grades
 
 
 def need(present: bool, name: str, what: str) -> None:
     if not present:
         raise InputError(f"this collection has no {what}", where=name)
+
+
+@contextmanager
+def reading(name: str) -> Generator[None]:
+    """Turns a download that fails, or a full disk, into an error of ours."""
+    try:
+        yield
+    except OSError as error:  # those of the requests package are of it, too
+        raise StorageError(
+            f"ir_datasets cannot get this collection: {str(error).splitlines()[0]}",
+            where=name,
+            remedy="check the network and the free space of its cache, ~/.ir_datasets",
+        ) from error

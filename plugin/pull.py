@@ -178,8 +178,18 @@ def body_of(client: Elasticsearch, search: Search, vectors: Vectors) -> dict[str
 def rendered(client: Elasticsearch, ranker: StoredRanker, text: str, k: int) -> dict[str, Any]:
     """The body that the server makes of its stored template."""
     params = {**ranker.params, "query": text, "k": k}
-    with translated(f"ranker {ranker.name}"):
-        answer = client.render_search_template(id=ranker.template_id, params=params)
+    where = f"ranker {ranker.name}"
+    try:
+        with translated(where):
+            answer = client.render_search_template(id=ranker.template_id, params=params)
+    except ServerError as error:
+        if "no handler found" not in error.message:
+            raise
+        raise RequestError(
+            "this server cannot render stored templates (its module lang-mustache is absent)",
+            where=where,
+            remedy="put the body into a file, and name it as 'template'",
+        ) from error
     return dict(answer["template_output"]) | ({"timeout": ranker.timeout} if ranker.timeout else {})
 
 

@@ -93,7 +93,7 @@ def from_jsonl(path: Path) -> Iterator[Row]:
 def from_tsv(path: Path) -> Iterator[Row]:
     for place, line in text_lines(path):
         identifier, tab, text = line.partition("\t")
-        if not tab:
+        if not tab and line.strip():
             raise InputError("there is no tab between id and text", where=place)
         yield place, identifier.strip(), text, {}
 
@@ -104,8 +104,15 @@ def from_text(path: Path) -> Iterator[Row]:
 
 
 def from_csv(path: Path) -> Iterator[Row]:
-    lines = (line for _, line in text_lines(path))
+    lines = (line + "\n" for _, line in text_lines(path))
     reader = csv.DictReader(lines, restkey="rest")
+    try:
+        yield from csv_rows(path, reader)
+    except csv.Error as error:
+        raise InputError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from None
+
+
+def csv_rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Row]:
     names = reader.fieldnames or []
     column = next((n for n in names if n.strip().lower() in ("text", "query")), None)
     if column is None:

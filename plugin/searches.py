@@ -17,6 +17,7 @@ __all__ = ["Load", "Response", "search_all"]
 
 RETRIED = {429, 502, 503, 504}
 NO_ANSWER = 504
+WRONG = 400
 
 Body = Mapping[str, Any]
 Response = Mapping[str, Any]
@@ -90,7 +91,7 @@ def pauses(load: Load) -> Iterator[float]:
 
 
 def send(client: Elasticsearch, bodies: Sequence[Body]) -> list[Response]:
-    """One request. Where it fails as a whole in a way that may pass, so does each search in it."""
+    """One request. Where it fails as a whole, but not for good, so does each search in it."""
     header: Body = {}
     lines = [line for body in bodies for line in (header, body)]
     with translated("searching"):
@@ -99,7 +100,10 @@ def send(client: Elasticsearch, bodies: Sequence[Body]) -> list[Response]:
         except ConnectionTimeout:
             failure = {"status": NO_ANSWER, "error": {"reason": "no answer in time"}}
         except ApiError as error:
-            if error.status_code not in RETRIED:
+            if error.status_code == WRONG and len(bodies) > 1:
+                # One body that cannot be parsed fails the request: asked apart, only itself.
+                return [answer for body in bodies for answer in send(client, [body])]
+            if error.status_code not in RETRIED | {WRONG}:
                 raise
             reason = reason_of(error.body) or error.message
             failure = {"status": error.status_code, "error": {"reason": reason}}

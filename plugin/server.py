@@ -28,6 +28,8 @@ __all__ = ["OLDEST", "Connection", "connect", "reason_of", "server_version", "tr
 OLDEST = (8, 12)
 """The first version with the `retriever`-era kNN search under a point in time that we rely on."""
 
+OTHER_VERSION = "use a deployment of a supported version, or url = 'embedded'"
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -103,7 +105,7 @@ def server_version(client: Elasticsearch) -> str:
     if not OLDEST <= (major, minor) < (10, 0):
         raise UnsupportedServerError(
             f"this is Elasticsearch {number}; {OLDEST[0]}.{OLDEST[1]} to 9.x is supported",
-            remedy="use a deployment of a supported version, or url = 'embedded'",
+            remedy=OTHER_VERSION,
         )
     return number
 
@@ -131,6 +133,12 @@ def as_ours(error: Exception, doing: str | None) -> ServerError:
 
 def of_status(error: ApiError, doing: str | None) -> ServerError:
     reason = reason_of(error.body) or error.message
+    if error.error == "media_type_header_exception":  # of another major version than the client
+        return UnsupportedServerError(
+            f"this Elasticsearch does not speak the protocol of version 8: {reason}",
+            where=doing,
+            remedy=OTHER_VERSION,
+        )
     if error.status_code in (401, 403):
         return AuthenticationError(
             f"the server refuses: {reason}",

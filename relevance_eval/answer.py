@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relevance_eval import __version__
-from relevance_eval.evaluation import Collected, Evaluation
-from relevance_eval.evaluators.agreement import Agreement
-from relevance_eval.evaluators.comparison import Contrast, Plan, RankerSummary
-from relevance_eval.evaluators.labelling import Labelling
-from relevance_eval.evaluators.statistics import Interval
-from relevance_eval.meeting import Meeting
+
+if TYPE_CHECKING:
+    # Only for annotations: a verb that only wants the envelope starts at once.
+    from relevance_eval.evaluation import Collected, Evaluation
+    from relevance_eval.evaluators.agreement import Agreement
+    from relevance_eval.evaluators.comparison import Contrast, Plan, RankerSummary
+    from relevance_eval.evaluators.labelling import Labelling
+    from relevance_eval.evaluators.statistics import Interval
+    from relevance_eval.meeting import Meeting
 
 __all__ = ["agreement_result", "comparison_result", "envelope", "labels_result", "pull_result"]
 
@@ -121,6 +124,8 @@ def agreement_result(meeting: Meeting) -> dict[str, Any]:
 
 
 def agreement_numbers(agreement: Agreement) -> dict[str, Any]:
+    from relevance_eval.evaluators.statistics import Interval
+
     plain = {
         name: interval_result(value) if isinstance(value, Interval) else value
         for name, value in vars(agreement).items()

@@ -259,9 +259,9 @@ def line_of(keys: list[str], text: str) -> int:
     for number, line in enumerate(text.splitlines(), start=1):
         header = re.match(r"\s*\[([^\[\]]+)\]", line)
         if header:
-            table = header[1].replace('"', "").strip()
+            table = re.sub(r"[\"']", "", header[1]).strip()
             best = number if table in tables else best
-        key = re.match(r'\s*"?([\w.-]+)"?\s*=', line)
+        key = re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line)
         if key and (f"{table}.{key[1]}" if table else key[1]) in tables:
             best = number
     return best

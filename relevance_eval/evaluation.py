@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relevance_eval.errors import InputError, UsageError
 from relevance_eval.evaluators.comparison import Comparison, Plan, compare
@@ -16,7 +17,12 @@ from relevance_eval.evaluators.pair import Pair, pool
 from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run, read_run
-from relevance_eval.project import Project, Task
+from relevance_eval.project import Project, Task, untold
+
+if TYPE_CHECKING:
+    # The client of Elasticsearch is imported when something is asked of it.
+    from relevance_eval.plugin.pull import Pull
+    from relevance_eval.plugin.rankers import Ranker
 
 __all__ = ["Collected", "Evaluation", "Judged", "collect", "evaluate", "grade"]
 
@@ -83,41 +89,50 @@ def collect(
         UsageError: a name is neither, or a run file knows none of the queries.
     """
     files = {n: read_run(Path(n)) for n in names if is_file(project, n)}
-    rankers = [project.ranker(n) for n in names if n not in files]
-    embedders = project.embedders(rankers)
     check_files(files, queries)
     depth = project.config.compare.depth
-    wanted = frozenset(
-        h.document_id for r in files.values() for q in queries for h in r.hits(q.id)[:depth]
-    )
-    documents: dict[str, Document] = {}
     runs = {name: cut(run, depth) for name, run in files.items()}
+    rankers = [project.ranker(n) for n in names if n not in files]
+    wanted = frozenset(h.document_id for r in runs.values() for q in queries for h in r.hits(q.id))
+    documents: dict[str, Document] = {}
     seconds = 0.0
-    if rankers or (files and corpus is None):
-        from relevance_eval.plugin.documents import fetch_documents
-        from relevance_eval.plugin.pull import pull
-
-        with project.session(task) as client:
-            if corpus is None and wanted:
-                index, fields = project.config.elasticsearch.index, project.config.documents
-                documents |= fetch_documents(client, index, sorted(wanted), fields)
-            with task("pulling") as progress:
-                pulled = pull(
-                    client,
-                    rankers,
-                    queries,
-                    k=depth,
-                    fields=project.config.documents,
-                    embedders=embedders,
-                    load=project.load,
-                    progress=progress,
-                )
+    if rankers or corpus is None:
+        pulled = ask(project, rankers, queries, frozenset() if corpus else wanted, task)
         runs |= {run.ranker: run for run in pulled.runs}
         documents |= pulled.documents
         seconds = pulled.seconds
     if corpus is not None:
         documents |= read_corpus(corpus, project.config.documents, wanted)
     return Collected(queries, [runs[n] for n in names], documents, depth, seconds)
+
+
+def ask(
+    project: Project,
+    rankers: Sequence[Ranker],
+    queries: Sequence[Query],
+    wanted: frozenset[str],
+    task: Task,
+) -> Pull:
+    """What Elasticsearch has: the rankers' runs with their documents, and the documents wanted."""
+    from relevance_eval.plugin.documents import fetch_documents
+    from relevance_eval.plugin.pull import pull
+
+    embedders = project.embedders(rankers)
+    fields = project.config.documents
+    with project.session(task) as client:
+        found = fetch_documents(client, project.config.elasticsearch.index, sorted(wanted), fields)
+        with task("pulling") as progress:
+            pulled = pull(
+                client,
+                rankers,
+                queries,
+                k=project.config.compare.depth,
+                fields=fields,
+                embedders=embedders,
+                load=project.load,
+                progress=progress,
+            )
+    return replace(pulled, documents=found | dict(pulled.documents))
 
 
 def is_file(project: Project, name: str) -> bool:
@@ -181,7 +196,7 @@ def evaluate(
     names: Sequence[str],
     queries: Sequence[Query],
     plan: Plan,
-    task: Task,
+    task: Task = untold,
     *,
     labeler: Labeler,
     corpus: Path | None = None,

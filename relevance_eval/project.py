@@ -26,11 +26,17 @@ if TYPE_CHECKING:
     from relevance_eval.plugin.rankers import Ranker, StoredRanker, Target, TemplateRanker
     from relevance_eval.plugin.searches import Load
 
-__all__ = ["Project", "Task", "open_project"]
+__all__ = ["Project", "Task", "open_project", "untold"]
 
 Task = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Opens a named piece of long work; what it gives is called with (done, total)."""
 HOME = ".relevance-eval"
+
+
+@contextmanager
+def untold(name: str) -> Generator[Callable[[int, int], None]]:
+    """A Task that shows nothing."""
+    yield lambda done, total: None
 
 
 def open_project(path: Path, *, required: bool = True) -> Project:

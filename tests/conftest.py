@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
+from relevance_eval.errors import RelevanceEvalError
 from relevance_eval.plugin.embedded import EmbeddedNode
 
 
@@ -23,3 +34,182 @@ def node_url(node_folder: Path) -> Iterator[str]:
         pytest.importorskip(package, reason="needs relevance-eval[embedded]")
     with EmbeddedNode(node_folder) as node:
         yield node.start()
+
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def console_script() -> Path:
+    """The command as it was installed beside this Python."""
+    script = Path(sys.executable).with_name("relevance-eval")
+    assert script.exists(), "install the project first: pip install -e '.[test]'"
+    return script
+
+
+@pytest.fixture(scope="session")
+def cli(console_script: Path) -> Cli:
+    """Runs the command in a process of its own; whatever happens, a traceback never shows."""
+
+    def run(
+        *words: str | Path, cwd: Path, code: int = 0, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [console_script, *words],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def answer(cli: Cli) -> Callable[..., dict[str, Any]]:
+    """The result in a command's `--json` answer."""
+
+    def result(*words: str | Path, cwd: Path) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(cli(*words, "--json", cwd=cwd).stdout)["result"]
+        return found
+
+    return result
+
+
+@pytest.fixture(scope="session")
+def complaint(cli: Cli) -> Callable[..., str]:
+    """What a command says that fails: on standard error alone, and nothing but its message."""
+
+    def said(*words: str | Path, cwd: Path, code: int = 2) -> str:
+        done = cli(*words, "-q", cwd=cwd, code=code)
+        assert done.stdout == ""
+        assert done.stderr.startswith("error: ")
+        return done.stderr
+
+    return said
+
+
+@pytest.fixture
+def complains() -> Callable[..., AbstractContextManager[None]]:
+    """Holds a block to one error of ours: class, exit code, message, place and remedy."""
+
+    @contextmanager
+    def block(
+        kind: type[RelevanceEvalError],
+        says: str,
+        *,
+        code: int,
+        where: str | None = None,
+        remedy: str | None = None,
+    ) -> Iterator[None]:
+        with pytest.raises(kind) as caught:
+            yield
+        error = caught.value
+        assert (type(error), error.exit_code) == (kind, code)
+        assert says in error.message
+        assert error.where == where
+        assert (remedy or "") in (error.remedy or "")
+        assert bool(remedy) == bool(error.remedy)
+        assert "Traceback" not in str(error)
+
+    return block
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Starts HTTP servers: `serve(answer)` is the URL of one whose every request goes to
+    `answer(request, body)`, which returns status, headers and content. A Content-Length of its
+    own, longer than the content, makes an answer that breaks off."""
+    with ExitStack() as stack:
+
+        def start(
+            answer: Callable[[BaseHTTPRequestHandler, bytes], tuple[int, Mapping[str, str], bytes]],
+        ) -> str:
+            class Handler(BaseHTTPRequestHandler):
+                def answered(self) -> None:
+                    body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                    status, headers, content = answer(self, body)
+                    self.send_response(status)
+                    for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    if self.command != "HEAD":
+                        self.wfile.write(content)
+
+                do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answered
+
+                def log_message(self, format: str, *args: object) -> None:
+                    """Says nothing on stderr."""
+
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            stack.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield start
+
+
+@pytest.fixture
+def write_tokenizer() -> Callable[[Path, Sequence[str]], dict[str, int]]:
+    """Writes a tokenizer of whole lower-case words, numbered like BERT's; returns its ids."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    def write(path: Path, words: Sequence[str]) -> dict[str, int]:
+        ids = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102}
+        ids |= {word: 2000 + number for number, word in enumerate(words)}
+        tokenizer = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.BertNormalizer()
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        ends = [("[CLS]", 101), ("[SEP]", 102)]
+        tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, ends)
+        tokenizer.save(str(path))
+        return ids
+
+    return write
+
+
+@pytest.fixture
+def write_model() -> Callable[..., None]:
+    """Writes an ONNX model that looks its tokens up: [batch, tokens, width] of `table`'s rows as
+    `output`, or with `summed` their sum [batch, width] over the tokens that are not padding."""
+    onnx = pytest.importorskip("onnx", reason="needs relevance-eval[test]")
+
+    def write(
+        path: Path,
+        table: npt.NDArray[np.float32],
+        *,
+        output: str,
+        summed: bool = False,
+        inputs: Sequence[str] = ("input_ids", "attention_mask"),
+    ) -> None:
+        make, kinds = onnx.helper, onnx.TensorProto
+        last = "rows" if summed else output
+        nodes = [make.make_node("Gather", ["table", inputs[0]], [last])]
+        constants = [onnx.numpy_helper.from_array(table.astype(np.float32), "table")]
+        if summed:
+            constants.append(onnx.numpy_helper.from_array(np.array([1], np.int64), "axis"))
+            constants.append(onnx.numpy_helper.from_array(np.array([2], np.int64), "third"))
+            nodes += [
+                make.make_node("Cast", [inputs[1]], ["kept"], to=kinds.BOOL),
+                make.make_node("Unsqueeze", ["kept", "third"], ["wide"]),
+                make.make_node("Where", ["wide", "rows", "nothing"], ["masked"]),
+                make.make_node("ReduceSum", ["masked", "axis"], [output], keepdims=0),
+            ]
+            constants.append(onnx.numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+        shape = ["batch", table.shape[1]] if summed else ["batch", "tokens", table.shape[1]]
+        graph = make.make_graph(
+            nodes,
+            "lookup",
+            [make.make_tensor_value_info(i, kinds.INT64, ["batch", "tokens"]) for i in inputs],
+            [make.make_tensor_value_info(output, kinds.FLOAT, shape)],
+            constants,
+        )
+        model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
+        path.write_bytes(model.SerializeToString())
+
+    return write

@@ -7,16 +7,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelers.features import TextEncoding, pair_features, text_encoding
 from relevance_eval.evaluators.labelers.manifest import LabelerFolder
-from relevance_eval.evaluators.labelers.session import Input, Session, batches
+from relevance_eval.evaluators.labelers.session import Input, Session
 from relevance_eval.evaluators.labelers.text import TextTokens
 from relevance_eval.evaluators.pair import Pair
 
 __all__ = ["BiEncoder"]
 
 NO_TEXT = "the document has no text in the fields that this labeler reads"
+NO_QUERY = "the query has no text that this labeler reads"
 
 
 class BiEncoder:
@@ -50,14 +52,19 @@ class BiEncoder:
                 yield from ((position, refusal) for position in groups[place])
         for place, encoding in self.encode(contents):
             for position in groups[place]:
-                yield position, self.judge(queries[pairs[position].query.text], encoding)
+                yield position, self.judge(queries.get(pairs[position].query.text), encoding)
 
     def encode(self, texts: Sequence[Sequence[int]]) -> Iterator[tuple[int, TextEncoding]]:
         """Yields (position, encoding) for each text that is not empty, shortest first."""
         filled = [i for i, ids in enumerate(texts) if ids]
         inputs = [self.input(texts[i]) for i in filled]
-        for batch in batches(inputs):
-            states = self.session.run([inputs[i] for i in batch])
+        for batch, states in self.session.outputs(inputs):
+            if states.ndim != 3:
+                raise LabelerError(
+                    f"the output has {states.ndim} axes where batch, tokens and width are needed",
+                    where=self.name,
+                    remedy="name the output of token states in labeler.json",
+                )
             for row, i in enumerate(batch):
                 ids = np.asarray(inputs[i].ids, dtype=np.int64)
                 yield filled[i], text_encoding(ids, states[row, : len(ids)])
@@ -66,7 +73,9 @@ class BiEncoder:
         framed = [*self.opening, *ids, *self.closing]
         return Input(framed, [0] * len(framed))
 
-    def judge(self, query: TextEncoding, document: TextEncoding) -> Judgment:
+    def judge(self, query: TextEncoding | None, document: TextEncoding) -> Judgment:
+        if query is None:
+            return Judgment.refused(self.fingerprint, NO_QUERY)
         features = pair_features(self.head.features, query, document)
         probabilities = self.head.probabilities(features[np.newaxis])[0]
         if not np.isfinite(probabilities).all():

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import GRADES, Judgment
-from relevance_eval.evaluators.labelers.bi_encoder import NO_TEXT
+from relevance_eval.evaluators.labelers.bi_encoder import NO_QUERY, NO_TEXT
 from relevance_eval.evaluators.labelers.manifest import LabelerFolder
-from relevance_eval.evaluators.labelers.session import Input, Session, batches
+from relevance_eval.evaluators.labelers.session import Input, Session
 from relevance_eval.evaluators.labelers.text import TextTokens
 from relevance_eval.evaluators.pair import Pair
 
@@ -38,13 +38,18 @@ class CrossEncoder:
         self.closing = [self.tokens.special("[SEP]")]
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
-        documents = [self.tokens.document(p.document) for p in pairs]
-        filled = [i for i, ids in enumerate(documents) if ids]
-        refusal = Judgment.refused(self.fingerprint, NO_TEXT)
-        yield from ((i, refusal) for i, ids in enumerate(documents) if not ids)
-        inputs = [self.input(self.tokens.query(pairs[i].query.text), documents[i]) for i in filled]
-        for batch in batches(inputs):
-            logits = self.session.run([inputs[i] for i in batch])
+        filled: list[int] = []
+        inputs: list[Input] = []
+        for i, pair in enumerate(pairs):
+            query = self.tokens.query(pair.query.text)
+            document = self.tokens.document(pair.document)
+            if query and document:
+                filled.append(i)
+                inputs.append(self.input(query, document))
+            else:
+                reason = NO_QUERY if document else NO_TEXT
+                yield i, Judgment.refused(self.fingerprint, reason)
+        for batch, logits in self.session.outputs(inputs):
             for i, probabilities in zip(batch, self.probabilities(logits), strict=True):
                 yield filled[i], self.judgment(probabilities)
 

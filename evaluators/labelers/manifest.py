@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import GRADES
+from relevance_eval.evaluators.labelers.features import FEATURES
 from relevance_eval.evaluators.labelers.ordinal import OrdinalHead
 
 __all__ = ["FILES", "LabelerFolder", "Manifest", "open_folder"]
@@ -56,10 +57,17 @@ class Manifest(BaseModel):
         return grades
 
     def ordinal_head(self) -> OrdinalHead:
-        """Raises ValueError if there is no head or it is malformed."""
+        """Raises ValueError if there is no head, or it does not fit architecture and scale."""
         if self.head is None:
             raise ValueError("there is no 'head'")
-        return OrdinalHead.from_json(self.head)
+        head = OrdinalHead.from_json(self.head)
+        known = {"score"} if self.architecture == "cross-encoder" else FEATURES.keys()
+        unknown = sorted(set(head.features) - known)
+        if unknown:
+            raise ValueError(f"the head's features {unknown} are not among {sorted(known)}")
+        if len(head.thresholds) != len(self.grades) - 1:
+            raise ValueError(f"{len(head.thresholds)} cut points for {len(self.grades)} grades")
+        return head
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def open_folder(path: Path) -> LabelerFolder:
 def read_manifest(path: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate(cast(object, json.loads(path.read_bytes())))
-        if manifest.architecture == "bi-encoder":
+        if manifest.architecture == "bi-encoder" or manifest.head is not None:
             manifest.ordinal_head()
         return manifest
     except ValidationError as error:

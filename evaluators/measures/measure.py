@@ -97,9 +97,7 @@ def measure_run(
         values = by_ir_measures(run, query_ids, judged, measure)
     if no_gain == "zero" or measure.kind == "Judged":
         return {q: v or 0.0 for q, v in values.items()}
-    return {
-        q: v for q, v in values.items() if v is not None and has_gain(judged.get(q, {}), measure)
-    }
+    return {q: v or 0.0 for q, v in values.items() if has_gain(judged.get(q, {}), measure)}
 
 
 def has_gain(judged: Mapping[str, Judgment], measure: Measure) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,18 +21,19 @@ def sign_flip_p(
 
     Exact where at most 20 queries differ; else p = (b + 1) / (B + 1), with b of B random sign
     patterns at least as extreme (Phipson & Smyth 2010), so that p is never 0. The same seed gives
-    the same p, bit for bit, and so do A and B exchanged.
+    the same p, bit for bit, and so do A and B exchanged, and the queries in another order.
 
     Args:
         differences: shape [n].
         seed: 0 or more.
         permutations: B, random sign patterns.
     """
-    moved = np.abs(differences[differences != 0])
+    moved = np.sort(np.abs(differences[differences != 0]))
     if not len(moved):
         return 1.0
     # A hair below the observed sum, so that rounding never turns "as extreme" into "less extreme".
-    observed = abs(float(differences.sum())) * (1 - 1e-12)
+    # Of all that moved, not of the sum, which may itself be nothing but rounding.
+    observed = abs(math.fsum(differences)) - 1e-12 * math.fsum(moved)
     if len(moved) <= EXACT_UP_TO:
         sums = all_signed_sums(moved)
         return float(np.count_nonzero(np.abs(sums) >= observed) / len(sums))

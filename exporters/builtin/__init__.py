@@ -1,1 +1,3 @@
+"""Makes the built-in labeler: reading, training, calibrating, measuring, exporting."""
+
 from __future__ import annotations

@@ -45,7 +45,7 @@ def compare(
     from relevance_eval.answer import comparison_result, envelope
     from relevance_eval.cli.tables import show_comparison
     from relevance_eval.evaluation import evaluate
-    from relevance_eval.evaluators.qrels import read_qrels
+    from relevance_eval.evaluators.qrels import read_people
     from relevance_eval.results import write_evaluation
 
     project = session.project(required=corpus is None)
@@ -57,7 +57,7 @@ def compare(
         session.console.task,
         labeler=project.labeler(labeler),
         corpus=corpus,
-        people={path.stem: read_qrels(path) for path in qrels},
+        people=read_people(qrels),
     )
     answer = envelope("compare", project.config.hash, comparison_result(evaluation))
     folder = write_evaluation(project.home, evaluation, answer)

@@ -43,11 +43,11 @@ def label(
     from relevance_eval.answer import envelope, labels_result
     from relevance_eval.cli.tables import show_labels
     from relevance_eval.evaluation import collect, grade
-    from relevance_eval.evaluators.qrels import read_qrels, write_qrels
+    from relevance_eval.evaluators.qrels import read_people, write_qrels
     from relevance_eval.results import hard_grades
 
     project = session.project(required=corpus is None)
-    people = {path.stem: read_qrels(path) for path in qrels}
+    people = read_people(qrels)
     chosen = project.labeler(labeler)
     collected = collect(project, rankers, project.queries(queries), session.console.task, corpus)
     labelling = grade(project, collected, session.console.task, labeler=chosen, people=people)

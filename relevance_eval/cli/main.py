@@ -58,8 +58,7 @@ class Verbs(click.Group):
 def group() -> None:
     """Is ranker B better than ranker A, how sure are we, and what did it cost to know?
 
-    Exit codes: 0 done, 1 the gate failed, 2 wrong use or configuration, 3 inconclusive (gate only),
-    4 labeler untrusted (gate only), 5 could not run.
+    Exit codes: 0 done, 2 wrong use or configuration, 5 could not run.
     """
 
 
