@@ -36,14 +36,14 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def parse_row(line: bytes, place: str) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8-sig"))
+        row = json.loads(line.decode("utf-8-sig").rstrip())
     except UnicodeDecodeError as error:
         raise InputError(
             f"not UTF-8 at byte {error.start} of the line", where=place, remedy="save it as UTF-8"
         ) from None
     except json.JSONDecodeError as error:
         raise InputError(
-            f"not JSON: {error.msg} at column {error.colno}",
+            f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}",
             where=place,
             remedy="each line holds one JSON object; mend or remove this line",
         ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 __all__ = ["GRADES", "RELEVANT", "Judgment", "Outcome"]
@@ -32,12 +32,31 @@ class Judgment:
         probabilities: of grade 0, 1, 2, 3; they sum to 1. Empty unless graded.
         outcome: graded, failed or refused; a failure is never a grade.
         reason: why it was not graded, for people to read.
+        named: the one grade that the labeler names by cut points of its own, or None.
     """
 
     labeler: str
     probabilities: tuple[float, ...]
     outcome: Outcome = Outcome.GRADED
     reason: str = ""
+    named: int | None = None
+
+    @classmethod
+    def with_cuts(
+        cls, labeler: str, probabilities: Sequence[float], cuts: Sequence[float]
+    ) -> Judgment:
+        """A graded judgment whose grade is the number of cut points that its expectation reaches.
+
+        A calibrated labeler that is unsure expects middling grades only, and rounding those would
+        never name a high one; cut points fitted on human grades do.
+
+        Args:
+            cuts: rising, one below each grade but the lowest; none for rounding.
+        """
+        plain = cls(labeler, tuple(float(p) for p in probabilities))
+        if not cuts:
+            return plain
+        return replace(plain, named=sum(plain.expected >= cut for cut in cuts))
 
     @classmethod
     def certain(cls, labeler: str, grade: int) -> Judgment:
@@ -71,6 +90,9 @@ class Judgment:
 
     @property
     def grade(self) -> int:
-        """The expected grade to the nearest whole one, halves up: it minimises squared error,
-        which is what quadratic-weighted kappa punishes. Raises ValueError unless graded."""
-        return math.floor(self.expected + 0.5)
+        """The one grade to name, where a measure needs one. Raises ValueError unless graded.
+
+        By the labeler's cut points if it has them, else the expected grade to the nearest whole
+        one, halves up, which minimises squared error.
+        """
+        return math.floor(self.expected + 0.5) if self.named is None else self.named

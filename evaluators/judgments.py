@@ -32,12 +32,14 @@ CREATE TABLE IF NOT EXISTS judgments (
     labeler TEXT NOT NULL,    -- fingerprint, or person:NAME
     outcome TEXT NOT NULL,    -- graded, failed, refused
     probabilities TEXT NOT NULL, -- JSON list, grade 0 first
+    named INTEGER,            -- the grade that the labeler's own cut points name, or NULL
     reason TEXT NOT NULL,
     query_text TEXT NOT NULL,
     created TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
     PRIMARY KEY (query, document, labeler)
 ) WITHOUT ROWID;
 """
+COLUMNS = "query, document, labeler, outcome, probabilities, named, reason"
 PERSON = "person:"
 READ_AT_ONCE = 200
 REMEDY = "free some space or name another folder; judgments written before this are kept"
@@ -81,15 +83,17 @@ class Judgments:
                 j.labeler,
                 j.outcome,
                 json.dumps(j.probabilities),
+                j.named,
                 j.reason,
                 text,
             )
             for (text, document), j in judged
         ]
-        columns = "query, document, labeler, outcome, probabilities, reason, query_text"
+        insert = f"INSERT OR REPLACE INTO judgments ({COLUMNS}, query_text)"
         with self.translated(), self.transaction():
             self.database.executemany(
-                f"INSERT OR REPLACE INTO judgments ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+                f"INSERT OR REPLACE INTO judgments ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
             )
 
     def get(
@@ -143,15 +147,14 @@ class Judgments:
         places = ", ".join(["(?, ?)"] * len(by_digest))
         with self.translated():
             rows = self.database.execute(
-                "SELECT query, document, labeler, outcome, probabilities, reason FROM judgments "
+                f"SELECT {COLUMNS} FROM judgments "
                 f"WHERE (query, document) IN (VALUES {places}) ORDER BY query, document, labeler",
                 [value for pair in by_digest for value in pair],
             ).fetchall()
-        for query, document, labeler, outcome, probabilities, reason in rows:
-            yield (
-                by_digest[query, document],
-                Judgment(labeler, tuple(json.loads(probabilities)), Outcome(outcome), reason),
-            )
+        for query, document, labeler, outcome, probabilities, named, reason in rows:
+            shares = tuple(json.loads(probabilities))
+            judgment = Judgment(labeler, shares, Outcome(outcome), reason, named)
+            yield by_digest[query, document], judgment
 
     def prepare(self) -> None:
         self.database.execute("PRAGMA journal_mode = WAL")

@@ -62,7 +62,8 @@ def connect(connection: Connection) -> Elasticsearch:
     """A client that retries nothing by itself; nothing is sent yet.
 
     Raises:
-        ConfigError: a named environment variable is not set, or the address cannot be used.
+        ConfigError: a named environment variable is not set, the certificate authority's file is
+            not there, or the address cannot be used.
     """
     options: dict[str, Any] = {"request_timeout": connection.timeout, "max_retries": 0}
     if connection.api_key_env:
@@ -71,6 +72,10 @@ def connect(connection: Connection) -> Elasticsearch:
         user = secret(connection.username_env, "username_env")
         options["basic_auth"] = (user, secret(connection.password_env, "password_env"))
     if connection.ca_file:
+        if not connection.ca_file.is_file():
+            raise ConfigError(
+                f"there is no file {connection.ca_file}", where="[elasticsearch] ca_file"
+            )
         options["ca_certs"] = str(connection.ca_file)
     place = {"cloud_id": connection.cloud_id} if connection.cloud_id else {"hosts": connection.url}
     try:

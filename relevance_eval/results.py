@@ -81,6 +81,7 @@ def judgment_rows(judged: Judged) -> Sequence[Mapping[str, Any]]:
             "document": document_id,
             "probabilities": list(judgment.probabilities),
             "expected": judgment.expected,
+            "grade": judgment.grade,
             "labeler": judgment.labeler,
         }
         for query_id, known in sorted(judged.items())

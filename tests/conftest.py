@@ -95,7 +95,7 @@ def complaint(cli: Cli) -> Callable[..., str]:
 
 
 @pytest.fixture
-def complains() -> Callable[..., AbstractContextManager[None]]:
+def complains() -> Callable[..., AbstractContextManager[pytest.ExceptionInfo[RelevanceEvalError]]]:
     """Holds a block to one error of ours: class, exit code, message, place and remedy."""
 
     @contextmanager
@@ -106,9 +106,9 @@ def complains() -> Callable[..., AbstractContextManager[None]]:
         code: int,
         where: str | None = None,
         remedy: str | None = None,
-    ) -> Iterator[None]:
+    ) -> Iterator[pytest.ExceptionInfo[RelevanceEvalError]]:
         with pytest.raises(kind) as caught:
-            yield
+            yield caught
         error = caught.value
         assert (type(error), error.exit_code) == (kind, code)
         assert says in error.message

@@ -30,6 +30,7 @@ class BiEncoder:
     def __init__(self, folder: LabelerFolder, threads: int = 0):
         self.name = folder.manifest.name
         self.fingerprint = folder.fingerprint
+        self.cuts = folder.manifest.cuts
         self.head = folder.manifest.ordinal_head()
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
         self.session = Session(folder.path / "model.onnx", folder.manifest.output, threads)
@@ -80,4 +81,4 @@ class BiEncoder:
         probabilities = self.head.probabilities(features[np.newaxis])[0]
         if not np.isfinite(probabilities).all():
             return Judgment.failed(self.fingerprint, "the model's answer is not a number")
-        return Judgment(self.fingerprint, tuple(float(p) for p in probabilities))
+        return Judgment.with_cuts(self.fingerprint, probabilities.tolist(), self.cuts)

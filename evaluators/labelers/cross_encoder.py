@@ -30,6 +30,7 @@ class CrossEncoder:
     def __init__(self, folder: LabelerFolder, threads: int = 0):
         self.name = folder.manifest.name
         self.fingerprint = folder.fingerprint
+        self.cuts = folder.manifest.cuts
         self.manifest = folder.manifest
         self.head = folder.manifest.ordinal_head() if folder.manifest.head else None
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
@@ -76,4 +77,4 @@ class CrossEncoder:
     def judgment(self, probabilities: npt.NDArray[np.float64]) -> Judgment:
         if not np.isfinite(probabilities).all():
             return Judgment.failed(self.fingerprint, "the model's answer is not a number")
-        return Judgment(self.fingerprint, tuple(float(p) for p in probabilities))
+        return Judgment.with_cuts(self.fingerprint, probabilities.tolist(), self.cuts)

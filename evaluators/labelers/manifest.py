@@ -35,6 +35,8 @@ class Manifest(BaseModel):
         head: ordinal head over features (bi-encoder) or over `score` (cross-encoder with one
             logit).
         temperature: divides four logits before the softmax.
+        cuts: expected grades from which grade 1, 2 and 3 are named, fitted on human grades; none
+            for the nearest whole grade.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -48,6 +50,7 @@ class Manifest(BaseModel):
     output: str
     head: dict[str, object] | None = None
     temperature: float = Field(default=1.0, gt=0)
+    cuts: list[float] = Field(default_factory=list[float])
 
     @field_validator("grades")
     @classmethod
@@ -55,6 +58,13 @@ class Manifest(BaseModel):
         if grades != list(GRADES):
             raise ValueError(f"only the scale {list(GRADES)} is supported")
         return grades
+
+    @field_validator("cuts")
+    @classmethod
+    def rising(cls, cuts: list[float]) -> list[float]:
+        if cuts and (len(cuts) != len(GRADES) - 1 or cuts != sorted(cuts)):
+            raise ValueError(f"{len(GRADES) - 1} rising cut points are needed, or none")
+        return cuts
 
     def ordinal_head(self) -> OrdinalHead:
         """Raises ValueError if there is no head, or it does not fit architecture and scale."""

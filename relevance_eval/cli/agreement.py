@@ -24,7 +24,7 @@ __all__ = ["agreement"]
     "runs",
     type=FILE,
     multiple=True,
-    help="TREC runs whose order is compared, two or more.",
+    help="TREC runs whose order is compared, two or more.  [default: none]",
 )
 @click.option(
     "--relevant",

@@ -24,7 +24,8 @@ __all__ = ["compare"]
     "--qrels",
     type=FILE,
     multiple=True,
-    help="Grades by people, TREC format; they win over the labeler's. May be given more than once.",
+    help="Grades by people, TREC format; they win over the labeler's. May be given more than once."
+    "  [default: none]",
 )
 @click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
 @click.option("--publish", is_flag=True, help="Store the result in relevance-eval-comparisons too.")

@@ -22,10 +22,14 @@ __all__ = ["label"]
     "--qrels",
     type=FILE,
     multiple=True,
-    help="Grades by people, TREC format, to store; they win over the labeler's.",
+    help="Grades by people, TREC format, to store; they win over the labeler's.  [default: none]",
 )
 @click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
-@click.option("--out", type=FILE, help="Write the grades as TREC qrels to this file too.")
+@click.option(
+    "--out",
+    type=FILE,
+    help="Write the grades as TREC qrels to this file too.  [default: none]",
+)
 def label(
     session: Session,
     rankers: tuple[str, ...],

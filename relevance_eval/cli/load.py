@@ -18,7 +18,10 @@ __all__ = ["load"]
 @click.option(
     "--mapping", type=FILE, help="JSON with settings and mappings.  [default: the server's]"
 )
-@click.option("--embedder", help="Embedder of the configuration whose vectors are added.")
+@click.option(
+    "--embedder",
+    help="Embedder of the configuration whose vectors are added.  [default: none]",
+)
 @click.option("--replace", is_flag=True, help="Delete an index of this name first.")
 def load(
     session: Session,

@@ -41,7 +41,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_a_row(path: Path
 @pytest.mark.parametrize(
     ("line", "says", "remedy"),
     [
-        (b'{"id": "2", "te', "not JSON: Unterminated string", "mend or remove this line"),
+        (b'{"id": "2", "te', "not JSON: Unterminated string starting at column 13", "mend or remove this line"),
         (b'{"id": "2"} {}', "not JSON: Extra data at column 13", "mend or remove this line"),
         (b"[1, 2]", "a JSON object is needed, not list", ""),
         (b'{"id": "\xfc"}', "not UTF-8 at byte 8", "save it as UTF-8"),
@@ -73,16 +73,18 @@ def test_a_folder_cannot_be_read(tmp_path: Path, explained: Callable[..., None])
     explained(caught.value, code=5, where=str(tmp_path), says="directory", remedy="another folder")
 
 
-@pytest.mark.parametrize("place", ["/dev/full", "no such folder/rows.jsonl"])
+@pytest.mark.parametrize(
+    ("place", "says"), [("/dev/full", "No space left"), ("nowhere/rows.jsonl", "No such file")]
+)
 def test_a_full_disk_or_a_missing_folder_is_told(
-    place: str, tmp_path: Path, explained: Callable[..., None]
+    place: str, says: str, tmp_path: Path, explained: Callable[..., None]
 ) -> None:
     path = tmp_path / place  # an absolute place stays as it is
     if place.startswith("/") and not path.exists():
         pytest.skip("this system has no /dev/full")
     with pytest.raises(StorageError) as caught:
         write_rows(path, [{"id": "1"}])
-    explained(caught.value, code=5, where=str(path), says="N", remedy="free some space")
+    explained(caught.value, code=5, where=str(path), says=says, remedy="free some space")
 
 
 @pytest.mark.parametrize(("value", "text"), [("a b", "a b"), (7, "7"), ("", "")])

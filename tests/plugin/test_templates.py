@@ -101,7 +101,7 @@ def test_what_is_no_placeholder_is_named_with_its_line(
     [
         ('{\n "a": 1\n "b": 2}', 3),
         ('{\n "a": [{{query_vector}}, \n]}', 3),
-        ('{\n\n "a": \'b\'}', 3),
+        ("{\n\n \"a\": 'b'}", 3),
         ('{"a": 1}\n}', 2),
         ("", 1),
     ],

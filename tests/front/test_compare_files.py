@@ -1,0 +1,181 @@
+"""Comparisons of run files: no Elasticsearch, real labels, results that other tools read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ir_measures
+import pytest
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+Answer = Callable[..., dict[str, Any]]
+Complaint = Callable[..., str]
+FILES = ("--corpus", "corpus.jsonl", "--queries", "queries.jsonl")
+EXACT = ("qrels.txt", "judgments.jsonl", "queries.jsonl", "documents.jsonl", "a.run", "b.run")
+
+
+def results(folder: Path) -> list[Path]:
+    """Result folders, oldest first."""
+    return sorted(
+        (folder / ".relevance-eval" / "results").iterdir(), key=lambda path: path.stat().st_mtime_ns
+    )
+
+
+def test_a_second_comparison_buys_nothing_and_says_so(
+    cli: Cli, answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    first = answer(*compare_words, cwd=folder)["labels"]
+    assert (first["needed"], first["bought"], first["reused"]) == (4, 4, 0)
+    second = cli(*compare_words, cwd=folder)
+    assert "labels: 4 needed, 4 reused, 0 bought, by" in second.stdout
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    cli: Cli, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    for _ in range(2):
+        cli(*compare_words, cwd=folder)
+        (folder / ".relevance-eval" / "judgments.sqlite").rename(folder / "bought-anew.sqlite")
+    first, second = results(folder)
+    for name in EXACT:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    one, two = (json.loads((path / "comparison.json").read_text()) for path in (first, second))
+    for found in (one, two):
+        del found["created"], found["result"]["seconds"]
+    assert one == two
+
+
+def test_the_result_folder_holds_what_json_prints(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    printed = answer(*compare_words, cwd=folder)
+    (kept,) = results(folder)
+    assert json.loads((kept / "comparison.json").read_text())["result"] == printed
+    assert {path.name for path in kept.iterdir()} == {*EXACT, "comparison.json"}
+
+
+def test_other_tools_read_runs_and_grades_and_find_the_same(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    people = ("--qrels", "qrels.txt")
+    printed = answer(*compare_words, *people, cwd=folder)
+    (kept,) = results(folder)
+    qrels = list(ir_measures.read_trec_qrels(str(kept / "qrels.txt")))
+    assert {(q.query_id, q.doc_id, q.relevance) for q in qrels} == {
+        ("q1", "vpn", 3), ("q1", "vpn-old", 1), ("q2", "leave", 2), ("q2", "menu", 0)
+    }  # fmt: skip
+    measure = ir_measures.parse_measure("nDCG@10")
+    for ranker in printed["rankers"]:
+        run = list(ir_measures.read_trec_run(str(kept / f"{ranker['name']}.run")))
+        theirs = ir_measures.calc_aggregate([measure], qrels, run)[measure]
+        assert ranker["measures"]["nDCG@10"]["mean"] == pytest.approx(theirs, abs=1e-9)
+
+
+def test_people_win_over_the_labeler_and_are_kept(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    bought = answer(*compare_words, cwd=folder)["labels"]
+    assert (bought["bought"], bought["by_people"]) == (4, 0)
+    answer(*compare_words, "--qrels", "qrels.txt", cwd=folder)
+    later = answer(*compare_words, cwd=folder)
+    assert later["labels"]["by_people"] == later["labels"]["reused"] == 4
+    by_name = {r["name"]: r["measures"]["RR"]["mean"] for r in later["rankers"]}
+    assert by_name == {"a": 0.5, "b": 1.0}
+
+
+def test_two_files_of_one_name_are_two_people(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    words: list[str] = []
+    for name, grade in (("one", 3), ("two", 1)):
+        (folder / name).mkdir()
+        (folder / name / "qrels.txt").write_text(f"q1 0 vpn {grade}\n")
+        words += ["--qrels", f"{name}/qrels.txt"]
+    answer(*compare_words, *words, cwd=folder)
+    (kept,) = results(folder)
+    rows = [json.loads(line) for line in (kept / "judgments.jsonl").read_text().splitlines()]
+    (shared,) = (r for r in rows if (r["query"], r["document"]) == ("q1", "vpn"))
+    assert shared["probabilities"] == [0.0, 0.5, 0.0, 0.5]
+
+
+def test_agreement_leaves_peoples_own_grades_aside(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    answer(*compare_words, "--qrels", "qrels.txt", cwd=folder)
+    found = answer("agreement", "qrels.txt", *FILES, cwd=folder)
+    assert found["labels"]["by_people"] == 0
+    assert found["labels"]["bought"] == 4
+    assert (found["pairs"], found["queries"], found["unknown_pairs"]) == (4, 2, 0)
+
+
+def test_agreement_compares_the_order_of_runs(answer: Answer, folder: Path) -> None:
+    runs = ("--run", "a.run", "--run", "b.run")
+    order = answer("agreement", "qrels.txt", *FILES, *runs, cwd=folder)["order"]
+    assert order["people"]["b"] > order["people"]["a"]
+    assert set(order["labeler"]) == {"a", "b"}
+
+
+def test_a_document_without_a_text_stays_unjudged(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    lines = (folder / "corpus.jsonl").read_text().splitlines()
+    (folder / "corpus.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    found = answer(*compare_words, cwd=folder)
+    assert found["documents_missing"] == 1
+    assert found["labels"]["needed"] == 3
+    assert found["rankers"][0]["per_query"]["Judged@10"] == {"q1": 1.0, "q2": 0.5}
+
+
+def test_documents_without_fields_or_with_megabytes_of_text(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    rows = [
+        {"id": "vpn", "body": "vpn setup " * 300_000},
+        {"id": "vpn-old"},
+        {"id": "leave", "title": None, "body": ["parental", {"leave": 20}]},
+        {"id": "menu", "body": 7},
+    ]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    labels = answer(*compare_words, cwd=folder)["labels"]
+    assert (labels["needed"], labels["bought"], labels["refused"]) == (4, 3, 1)
+
+
+def test_label_writes_qrels_that_compare_as_grades(
+    cli: Cli, answer: Answer, folder: Path
+) -> None:
+    cli("label", "a.run", "b.run", *FILES, "--out", "labels.txt", cwd=folder)
+    read = list(ir_measures.read_trec_qrels(str(folder / "labels.txt")))
+    assert {(q.query_id, q.doc_id) for q in read} == {
+        ("q1", "vpn"), ("q1", "vpn-old"), ("q2", "leave"), ("q2", "menu")
+    }  # fmt: skip
+    assert answer("label", "a.run", *FILES, cwd=folder)["reused"] == 4
+
+
+def test_one_query_gives_a_result_without_an_interval(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    (folder / "queries.jsonl").write_text('{"id": "q1", "text": "vpn setup"}\n')
+    (contrast,) = answer(*compare_words, cwd=folder)["comparisons"]
+    assert contrast["differences"]["EnDCG@10"]["low"] is None
+    assert contrast["verdict"] == "inconclusive"
+
+
+def test_a_seed_of_the_command_line_is_told(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    assert answer(*compare_words, "--seed", "7", cwd=folder)["plan"]["seed"] == 7
+
+
+def test_a_store_that_is_damaged(
+    complaint: Complaint, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    store = folder / ".relevance-eval" / "judgments.sqlite"
+    store.parent.mkdir()
+    store.write_bytes(b"not a database, and long enough to be read as one" * 40)
+    message = complaint(*compare_words, cwd=folder, code=5)
+    assert message.startswith(f"error: {store.resolve()}: ") or str(store.name) in message
+    assert "not a database" in message
