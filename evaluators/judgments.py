@@ -91,10 +91,7 @@ class Judgments:
         ]
         insert = f"INSERT OR REPLACE INTO judgments ({COLUMNS}, query_text)"
         with self.translated(), self.transaction():
-            self.database.executemany(
-                f"INSERT OR REPLACE INTO judgments ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            self.database.executemany(f"{insert} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def get(
         self, pairs: Iterable[Pair], labeler: str, *, people: bool = True
