@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,7 @@ CREATE TABLE IF NOT EXISTS judgments (
 COLUMNS = "query, document, labeler, outcome, probabilities, named, reason"
 PERSON = "person:"
 READ_AT_ONCE = 200
+PATIENCE_SECONDS = 30
 REMEDY = "free some space or name another folder; judgments written before this are kept"
 
 
@@ -56,7 +58,7 @@ class Judgments:
         self.path = path
         with self.translated():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.database = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self.database = sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
             try:
                 self.prepare()
             except BaseException:
@@ -154,10 +156,23 @@ class Judgments:
             yield by_digest[query, document], judgment
 
     def prepare(self) -> None:
-        self.database.execute("PRAGMA journal_mode = WAL")
+        self.write_ahead()
         self.database.execute("PRAGMA synchronous = NORMAL")
         self.check_version()
         self.database.executescript(SCHEMA)
+
+    def write_ahead(self) -> None:
+        """Waits for its turn, since SQLite does not where two processes make a new file at once."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self.database.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def check_version(self) -> None:
         found = int(self.database.execute("PRAGMA user_version").fetchone()[0])

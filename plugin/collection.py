@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -90,17 +90,26 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return parts
 
 
-def is_loaded(client: Elasticsearch, index: str, source: Source, embedder: Embedder | None) -> bool:
-    """Whether the index holds exactly this source, loaded to the end by `load_documents`."""
+def is_loaded(
+    client: Elasticsearch,
+    index: str,
+    source: Source,
+    *,
+    body: Mapping[str, Any] | None = None,
+    embedder: Embedder | None = None,
+) -> bool:
+    """Whether `load_documents` loaded exactly this to the end, with this body and embedder."""
     with translated(f"index {index}"):
         if not client.indices.exists(index=index):
             return False
         mapping = next(iter(client.indices.get_mapping(index=index).values()))
-    return mapping["mappings"].get("_meta", {}).get(STAMP) == stamp(source, embedder)
+    return mapping["mappings"].get("_meta", {}).get(STAMP) == stamp(source, body, embedder)
 
 
-def stamp(source: Source, embedder: Embedder | None) -> str:
-    return f"{source.fingerprint} {embedder.settings.model if embedder else ''}".strip()
+def stamp(source: Source, body: Mapping[str, Any] | None, embedder: Embedder | None) -> str:
+    settings = asdict(embedder.settings) if embedder else None
+    text = json.dumps([source.fingerprint, body or {}, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_documents(
@@ -145,7 +154,7 @@ def load_documents(
                     progress(done, source.count)
         except BulkIndexError as error:
             raise refused(error, source) from error
-        client.indices.put_mapping(index=index, meta={STAMP: stamp(source, embedder)})
+        client.indices.put_mapping(index=index, meta={STAMP: stamp(source, body, embedder)})
         client.indices.refresh(index=index)
         return int(client.count(index=index)["count"])
 

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -121,6 +123,19 @@ class EmbeddedNode:
         if self._users is not None:
             os.close(self._users)
             self._users = None
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """Waits for its turn: no other process of this folder is in here meanwhile.
+
+        For what must be done once to the node's data, such as loading documents.
+        """
+        while (turn := _try_lock(self._folder.turn_lock, exclusive=True)) is None:
+            time.sleep(_POLL)
+        try:
+            yield
+        finally:
+            os.close(turn)
 
     def failure(self) -> EmbeddedNodeError | None:
         """Why the node stopped while this object used it; None while it runs, or is not used."""

@@ -3,6 +3,7 @@
 <project>/.relevance-eval/node/
 ├── users.lock      each user's process holds it shared; the child waits for it exclusively
 ├── child.lock      the child holds it as long as it lives, whatever becomes of it
+├── turn.lock       a user's process holds it while it loads documents
 ├── state.json      where the running node listens: url, pid, version
 ├── node.log        what the running node says (node.log.1: what the last one said)
 ├── data/           Elasticsearch's own
@@ -41,6 +42,7 @@ class NodeFolder:
         self.root = root.absolute()
         self.users_lock = self.root / "users.lock"
         self.child_lock = self.root / "child.lock"
+        self.turn_lock = self.root / "turn.lock"
         self.log = self.root / "node.log"
         self.data = self.root / "data"
         self.home = self.root / "home"

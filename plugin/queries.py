@@ -109,7 +109,7 @@ def from_csv(path: Path) -> Iterator[Row]:
     try:
         yield from csv_rows(path, reader)
     except csv.Error as error:
-        raise InputError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from None
+        raise InputError(f"not CSV: {error}", where=f"{path}:{reader.reader.line_num}") from None
 
 
 def csv_rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Row]:

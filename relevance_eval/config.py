@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from relevance_eval.errors import ConfigError, storage_error
 from relevance_eval.evaluators.document import DEFAULT_FIELDS
@@ -199,7 +199,12 @@ class CompareConfig(Section):
 
 
 class Config(Section):
-    """The whole file. `labeler`: `builtin`, a folder, or `owner/name` of a model hub."""
+    """The whole file.
+
+    Attributes:
+        labeler: `builtin`, a folder, or `owner/name` of a model hub.
+        documents: which index field plays which role; roles that are not named are not read.
+    """
 
     labeler: str = "builtin"
     elasticsearch: ElasticsearchConfig = Field(default_factory=ElasticsearchConfig)
@@ -211,6 +216,15 @@ class Config(Section):
     compare: CompareConfig = Field(default_factory=CompareConfig)
     rankers: dict[str, RankerConfig] = Field(default_factory=dict[str, RankerConfig])
     embedders: dict[str, EmbedderConfig] = Field(default_factory=dict[str, EmbedderConfig])
+
+    @field_validator("documents")
+    @classmethod
+    def known_roles(cls, documents: dict[str, str]) -> dict[str, str]:
+        for role in documents:
+            if role not in DEFAULT_FIELDS:
+                known = ", ".join(DEFAULT_FIELDS)
+                raise ValueError(f"there is no role {role!r}; the roles are {known}")
+        return documents
 
     @property
     def hash(self) -> str:

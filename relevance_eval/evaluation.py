@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relevance_eval.errors import InputError, UsageError
+from relevance_eval.errors import ConfigError, InputError, LabelerError, UsageError
 from relevance_eval.evaluators.comparison import Comparison, Plan, compare
 from relevance_eval.evaluators.document import Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
@@ -86,7 +86,9 @@ def collect(
         corpus: where the documents of run files are; those of the index, if None.
 
     Raises:
-        UsageError: a name is neither, or a run file knows none of the queries.
+        UsageError: a name is neither, a run file knows none of the queries, or a ranker finds
+            nothing for any of them.
+        ConfigError: a field that the configuration names is in no document.
     """
     files = {n: read_run(Path(n)) for n in names if is_file(project, n)}
     check_files(files, queries)
@@ -103,6 +105,8 @@ def collect(
         seconds = pulled.seconds
     if corpus is not None:
         documents |= read_corpus(corpus, project.config.documents, wanted)
+    check_found(runs.values(), queries)
+    check_fields(project, documents)
     return Collected(queries, [runs[n] for n in names], documents, depth, seconds)
 
 
@@ -155,6 +159,31 @@ def check_files(files: Mapping[str, Run], queries: Sequence[Query]) -> None:
             )
 
 
+def check_found(runs: Iterable[Run], queries: Sequence[Query]) -> None:
+    """Raises UsageError for a ranker that found nothing at all: its field names are wrong."""
+    for run in runs:
+        if not any(run.hits(q.id) for q in queries) and not run.problems():
+            raise UsageError(
+                "found nothing for any query",
+                where=f"ranker {run.ranker}",
+                remedy="check the field names in its template, and that the index has documents",
+            )
+
+
+def check_fields(project: Project, documents: Mapping[str, Document]) -> None:
+    """Raises ConfigError for a field that [documents] names and no document has."""
+    if "documents" not in project.config.model_fields_set or not documents:
+        return
+    present = {role for document in documents.values() for role in document.fields}
+    for role, name in project.config.documents.items():
+        if role not in present:
+            raise ConfigError(
+                f"none of {len(documents):,} documents has a field {name!r}",
+                where=f"[documents] {role}",
+                remedy="correct the name, or remove the line if your index has no such field",
+            )
+
+
 def cut(run: Run, depth: int) -> Run:
     results = {q: replace(r, hits=r.hits[:depth]) for q, r in run.results.items()}
     return Run(run.ranker, results)
@@ -177,7 +206,20 @@ def grade(
     with project.store() as store, task("labelling") as progress:
         for name, qrels in (people or {}).items():
             store.add_people(name, pairs, qrels)
-        return label(pairs, labeler, store, progress)
+        labelling = label(pairs, labeler, store, progress)
+    check_graded(labelling, labeler)
+    return labelling
+
+
+def check_graded(labelling: Labelling, labeler: Labeler) -> None:
+    """Raises LabelerError if there is not a single grade to measure with."""
+    judgments = labelling.judgments.values()
+    if judgments and not any(j.graded for j in judgments):
+        raise LabelerError(
+            f"no label out of {len(judgments):,}: {next(iter(judgments)).reason}",
+            where=labeler.name,
+            remedy="check that [documents] names the fields of your index",
+        )
 
 
 def with_ideal(judged: Judged, people: Iterable[Qrels]) -> Judged:

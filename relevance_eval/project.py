@@ -192,7 +192,8 @@ class Project:
             try:
                 with self.client(url) as client:
                     if fill:
-                        self.fill(client, task)
+                        with node.alone():
+                            self.fill(client, task)
                     yield client
             except UnreachableError as error:
                 raise node.failure() or error from error
@@ -227,9 +228,9 @@ class Project:
             return
         source = self.source(settings.documents)
         embedder = self.embedder(settings.embedder) if settings.embedder else None
-        if is_loaded(client, index, source, embedder):
-            return
         body = read_mapping(self.base / settings.mapping) if settings.mapping else None
+        if is_loaded(client, index, source, body=body, embedder=embedder):
+            return
         with task("loading documents") as progress:
             load_documents(
                 client, index, source, body=body, embedder=embedder, replace=True, progress=progress

@@ -48,8 +48,7 @@ def attach(session: Session, setup: bool, yes: bool) -> None:
             )
             for name in project.config.rankers
         ]
-        agreed = setup and (yes or click.confirm(f"Create the index {COMPARISONS}?", err=True))
-        created = set_up(client) if agreed else False
+        created = set_up(client) if setup and (yes or agreed(COMPARISONS)) else False
     result = {
         "version": version,
         "abilities": {a.name: {"works": a.works, "detail": a.detail} for a in can},
@@ -66,6 +65,17 @@ def attach(session: Session, setup: bool, yes: bool) -> None:
             out.print(f"created {COMPARISONS}", markup=False)
 
     session.console.answer(envelope("attach", project.config.hash, result), show)
+
+
+def agreed(index: str) -> bool:
+    """Raises UsageError where nobody answers: a script without a terminal, for one."""
+    from relevance_eval.errors import UsageError
+
+    try:
+        return click.confirm(f"Create the index {index}?", err=True)
+    except click.Abort:
+        click.echo(err=True)
+        raise UsageError("nobody has answered", remedy="say --yes with --setup") from None
 
 
 def show_abilities(out: Console, found: Sequence[Ability]) -> None:
