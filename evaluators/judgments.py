@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -43,8 +44,11 @@ CREATE TABLE IF NOT EXISTS judgments (
 COLUMNS = "query, document, labeler, outcome, probabilities, named, reason"
 PERSON = "person:"
 READ_AT_ONCE = 200
+ROOM = 1 << 16
+"""Bytes that SQLite needs beside the data, for its write-ahead log's index."""
 PATIENCE_SECONDS = 30
 REMEDY = "free some space or name another folder; judgments written before this are kept"
+DAMAGED = "move the file away: a new one is begun, and labels are bought again"
 
 
 class Judgments:
@@ -200,7 +204,20 @@ class Judgments:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StorageError(str(error), where=str(self.path), remedy=REMEDY) from error
+            what = f"the disk is full ({error})" if self.disk_full() else str(error)
+            # Anything but OperationalError is about the file's contents: room would not help.
+            damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
+                error, sqlite3.OperationalError
+            )
+            remedy = DAMAGED if damaged else REMEDY
+            raise StorageError(what, where=str(self.path), remedy=remedy) from error
+
+    def disk_full(self) -> bool:
+        """SQLite calls a write-ahead log that finds no room a mere I/O error."""
+        try:
+            return shutil.disk_usage(self.path.parent).free < ROOM
+        except OSError:
+            return False
 
 
 def one_voice(votes: Sequence[Judgment]) -> Judgment:

@@ -126,4 +126,5 @@ def buy(
         store.put(unwritten)
         bought.update(unwritten)
     progress(len(bought), len(pairs))
-    return bought
+    silent = Judgment.failed(labeler.fingerprint, "the labeler gave no answer")
+    return {p.key: silent for p in pairs} | bought

@@ -43,7 +43,7 @@ def documents(name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def queries(name: str) -> list[Query]:
-    """Raises InputError, with the query, for what `check_queries` refuses."""
+    """Raises InputError if there are none, or, with the query, for what `check_queries` refuses."""
     found = dataset(name)
     need(found.has_queries(), name, "queries")
     wanted: list[Query] = []
@@ -52,6 +52,8 @@ def queries(name: str) -> list[Query]:
             values = item._asdict()
             text = next((str(values[f]) for f in TEXT_FIELDS if values.get(f)), "")
             wanted.append(Query(str(item.query_id), " ".join(text.split())))
+    if not wanted:
+        raise InputError("holds no queries", where=name)
     check_queries(wanted, [f"{name} query {q.id}" for q in wanted])
     return wanted
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -138,8 +138,8 @@ def serve() -> Iterator[Callable[..., str]]:
                     for name, value in {"Content-Length": str(len(content)), **headers}.items():
                         self.send_header(name, value)
                     self.end_headers()
-                    if self.command != "HEAD":
-                        self.wfile.write(content)
+                    with suppress(ConnectionError):  # of a client that waited no longer
+                        self.wfile.write(content if self.command != "HEAD" else b"")
 
                 do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answered
 
@@ -161,7 +161,7 @@ def write_tokenizer() -> Callable[[Path, Sequence[str]], dict[str, int]]:
 
     def write(path: Path, words: Sequence[str]) -> dict[str, int]:
         ids = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102}
-        ids |= {word: 2000 + number for number, word in enumerate(words)}
+        ids |= {word: 2000 + n for n, word in enumerate(words) if word not in ids}
         tokenizer = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.BertNormalizer()
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

@@ -71,8 +71,9 @@ class CrossEncoder:
                 remedy="a model with one score needs an ordinal 'head' in labeler.json",
             )
         scaled = wide / self.manifest.temperature
-        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # an infinite logit makes NaN: that pair fails
+            powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+            return powers / powers.sum(axis=1, keepdims=True)
 
     def judgment(self, probabilities: npt.NDArray[np.float64]) -> Judgment:
         if not np.isfinite(probabilities).all():

@@ -62,7 +62,7 @@ def certain() -> Callable[..., dict[str, Judgment]]:
 
 @pytest.fixture(scope="session")
 def explained() -> Callable[..., None]:
-    """Checks that an error tells its place, its remedy and its exit code, and leaks no internals."""
+    """Checks that an error tells its place, its remedy and its exit code, and no internals."""
 
     def check(
         error: RelevanceEvalError, *, code: int, where: str | None, says: str, remedy: str = ""

@@ -10,6 +10,8 @@ import pytest
 from relevance_eval.errors import InputError, StorageError
 from relevance_eval.evaluators.jsonl import read_rows, text_of, write_rows
 
+MEND = "mend or remove this line"
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -41,8 +43,12 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_a_row(path: Path
 @pytest.mark.parametrize(
     ("line", "says", "remedy"),
     [
-        (b'{"id": "2", "te', "not JSON: Unterminated string starting at column 13", "mend or remove this line"),
-        (b'{"id": "2"} {}', "not JSON: Extra data at column 13", "mend or remove this line"),
+        (
+            b'{"id": "2", "te',
+            "not JSON: Unterminated string starting at column 13",
+            "mend or remove this line",
+        ),
+        (b'{"id": "2"} {}', "not JSON: Extra data at column 13", MEND),
         (b"[1, 2]", "a JSON object is needed, not list", ""),
         (b'{"id": "\xfc"}', "not UTF-8 at byte 8", "save it as UTF-8"),
         (b"[" * 100_000, "not JSON that can be read", ""),

@@ -34,6 +34,24 @@ def test_the_grade_is_the_nearest_to_the_expected_one(
     assert judgment.grade == grade
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "grade"),
+    [
+        ((1.0, 0.0, 0.0, 0.0), 0),
+        ((0.6, 0.4, 0.0, 0.0), 1),
+        ((0.4, 0.4, 0.2, 0.0), 2),
+        ((0.2, 0.2, 0.4, 0.2), 3),
+    ],
+)
+def test_a_labelers_own_cut_points_name_the_grade_and_leave_the_expectation(
+    probabilities: tuple[float, ...], grade: int
+) -> None:
+    judgment = Judgment.with_cuts("m", probabilities, (0.4, 0.75, 1.5))
+    assert judgment.grade == grade
+    assert judgment.expected == Judgment("m", probabilities).expected
+    assert Judgment.with_cuts("m", probabilities, ()) == Judgment("m", probabilities)
+
+
 def test_people_who_disagree_share_the_probability() -> None:
     votes = [Judgment.certain(f"person:{n}", g) for n, g in (("a", 3), ("b", 1), ("c", 3))]
     shared = Judgment.shared("person:3 people", votes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,13 @@ def test_judgments_outlive_the_connection(store_path: Path, make_pairs: MakePair
         found = store.get(pairs, "m")
         assert store.count() == len(found) == 450
     assert found[pairs[449].key].probabilities == (1 / 3, 1 / 7, 0.0, 1 - 1 / 3 - 1 / 7)
+
+
+def test_a_grade_named_by_cut_points_is_kept(store: Judgments) -> None:
+    judgment = Judgment.with_cuts("m", (0.4, 0.4, 0.2, 0.0), (0.4, 0.75, 1.5))
+    store.put([(PAIR.key, judgment)])
+    found = store.get([PAIR], "m")[PAIR.key]
+    assert (found, found.grade) == (judgment, 2)
 
 
 def test_a_new_judgment_replaces_the_old_one(store: Judgments) -> None:
@@ -131,7 +139,7 @@ def test_a_file_that_is_no_store_is_told(store_path: Path, explained: Callable[.
     store_path.write_bytes(b"this is no database, only some text of mine\n" * 100)
     with pytest.raises(StorageError) as caught:
         Judgments(store_path)
-    says, remedy = "file is not a database", "name another folder"
+    says, remedy = "file is not a database", "move the file away"
     explained(caught.value, code=5, where=str(store_path), says=says, remedy=remedy)
 
 
@@ -145,7 +153,7 @@ def test_a_damaged_store_is_told(
     store_path.write_bytes(content[:8192] + b"\xa5" * (len(content) - 8192))
     with Judgments(store_path) as store, pytest.raises(StorageError) as caught:
         store.get(pairs, "model-1")
-    says, remedy = "malformed", "name another folder"
+    says, remedy = "malformed", "move the file away"
     explained(caught.value, code=5, where=str(store_path), says=says, remedy=remedy)
 
 
@@ -190,6 +198,18 @@ def test_a_store_locked_by_another_process_is_told(
     explained(caught.value, code=5, where=str(store_path), says="locked", remedy=remedy)
     store.put([(PAIR.key, JUDGED)])
     assert store.count() == 1
+
+
+def test_a_new_store_waits_for_another_that_is_being_made(store_path: Path) -> None:
+    other = sqlite3.connect(store_path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+    release.start()
+    with Judgments(store_path) as store:
+        store.put([(PAIR.key, JUDGED)])
+        assert store.count() == 1
+    release.join()
+    other.close()
 
 
 NO_ROOM = """

@@ -57,9 +57,7 @@ class Grader:
 
 
 def counts(labelling: Labelling) -> dict[str, int]:
-    found = {
-        name: getattr(labelling, name) for name in ("reused", "bought", "failed", "refused")
-    }
+    found = {name: getattr(labelling, name) for name in ("reused", "bought", "failed", "refused")}
     assert labelling.needed == sum(found.values()) == len(labelling.judgments)
     return {name: count for name, count in found.items() if count}
 

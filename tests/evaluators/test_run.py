@@ -33,7 +33,15 @@ def test_a_line_of_the_file_is_trecs(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "identifier",
-    ["a b", "https://host/My%20Doc.pdf", "100%", "%25", "tab\tnew\nline\r", "a\u00a0b\u3000c", "ä/☃"],
+    [
+        "a b",
+        "https://host/My%20Doc.pdf",
+        "100%",
+        "%25",
+        "tab\tnew\nline\r",
+        "a\u00a0b\u3000c",
+        "ä/☃",
+    ],
 )
 def test_any_document_id_survives_the_file(path: Path, identifier: str) -> None:
     write_run(path, Run("r", {"q": Result((Hit(identifier, 1.0),))}))

@@ -165,9 +165,7 @@ def test_json_is_one_object_and_nothing_else(
     assert re.fullmatch(r"[0-9a-f]{64}", found["config_hash"])
 
 
-def test_json_of_a_failure_leaves_standard_output_empty(
-    complaint: Complaint, folder: Path
-) -> None:
+def test_json_of_a_failure_leaves_standard_output_empty(complaint: Complaint, folder: Path) -> None:
     assert "there is no such run file" in complaint("label", "c.run", *FILES, "--json", cwd=folder)
 
 

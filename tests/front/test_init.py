@@ -33,7 +33,7 @@ def test_the_commented_values_are_the_defaults(cli: Cli, tmp_path: Path) -> None
     """Every `# key = value` of [compare] and [pull], read as if it were not a comment."""
     cli("init", cwd=tmp_path)
     path = tmp_path / "relevance-eval.toml"
-    head, _, tail = path.read_text(encoding="utf-8").partition("[compare]")
+    _, _, tail = path.read_text(encoding="utf-8").partition("[compare]")
     path.write_text("[compare]" + tail.replace("\n# ", "\n"), encoding="utf-8")
     assert "# depth = 10" in tail
     assert read_config(path) == Config()
@@ -64,7 +64,8 @@ def test_init_where_nothing_can_be_written(complaint: Complaint, tmp_path: Path)
         ("in.csv", "id,text\na,vpn setup\nb,\nc,VPN setup\nd,parental leave\n"),
         (
             "in.jsonl",
-            '{"text": "vpn setup"}\n{"text": ""}\n{"text": "VPN setup"}\n{"text": "parental leave"}',
+            '{"text": "vpn setup"}\n{"text": ""}\n{"text": "VPN setup"}\n'
+            '{"text": "parental leave"}',
         ),
     ],
 )
@@ -84,9 +85,8 @@ def test_a_query_set_is_not_written_over_unless_forced(
     (tmp_path / "in.txt").write_text("vpn setup\n")
     (tmp_path / "queries.jsonl").write_text("mine")
     message = complaint("queries", "import", "in.txt", cwd=tmp_path)
-    assert message == "error: queries.jsonl: the file exists\n  say --force, or --out FILE\n" or (
-        "queries.jsonl: the file exists\n  say --force, or --out FILE" in message
-    )
+    assert f"{tmp_path / 'queries.jsonl'}: the file exists\n" in message
+    assert "say --force, or --out FILE" in message
     assert (tmp_path / "queries.jsonl").read_text() == "mine"
     cli("queries", "import", "in.txt", "--force", cwd=tmp_path)
     assert json.loads((tmp_path / "queries.jsonl").read_text())["text"] == "vpn setup"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,19 @@ PROPERTIES = {
 def es(node_url: str) -> Iterator[Elasticsearch]:
     with connect(Connection(node_url, timeout=120)) as client:
         yield client
+
+
+@pytest.fixture
+def client_of() -> Iterator[Callable[..., Elasticsearch]]:
+    """Clients of other servers, closed at the end."""
+    with ExitStack() as stack:
+
+        def make(url: str, **options: Any) -> Elasticsearch:
+            client = connect(Connection(url, **options))
+            stack.callback(client.close)
+            return client
+
+        yield make
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -41,19 +41,6 @@ def reply(content: object, status: int = 200, **headers: str) -> Callable[..., R
 def failure(kind: str, reason: str, status: int) -> Callable[..., Reply]:
     cause = {"type": kind, "reason": reason}
     return reply({"error": {"root_cause": [cause], **cause}, "status": status}, status)
-
-
-@pytest.fixture
-def client_of() -> Iterator[Callable[..., Elasticsearch]]:
-    clients: list[Elasticsearch] = []
-
-    def make(url: str, **options: Any) -> Elasticsearch:
-        clients.append(connect(Connection(url, **options)))
-        return clients[-1]
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 Clients = Callable[..., Elasticsearch]

@@ -1,0 +1,142 @@
+"""A labeler's folder: its files must be there, fit together, and all count in the fingerprint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relevance_eval.errors import LabelerError
+from relevance_eval.evaluators.labelers.manifest import FILES, open_folder
+
+Complains = Callable[..., Any]
+Folder = Callable[..., Path]
+
+WORDS = {"vpn": [0.0, 0.0, 0.0, 1.0]}
+BI_HEAD = {
+    "features": ["cosine", "overlap"],
+    "center": [0, 0.5],
+    "scale": [1, 2],
+    "weights": [1, 1],
+    "thresholds": [0, 0, 1],
+}
+
+
+def test_a_folder_is_read(write_folder: Folder) -> None:
+    folder = open_folder(write_folder(WORDS))
+    manifest = folder.manifest
+    assert (manifest.architecture, manifest.name, manifest.output) == (
+        "cross-encoder",
+        "tiny",
+        "logits",
+    )
+    assert manifest.fields == [("title", "about "), ("body", "")]
+    assert manifest.temperature == 1
+    assert len(folder.fingerprint) == 64
+
+
+def test_keys_of_a_later_version_are_left_aside(write_folder: Folder) -> None:
+    assert open_folder(write_folder(WORDS, trained_on="policyqa")).manifest.name == "tiny"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_counts_in_the_fingerprint(write_folder: Folder, name: str) -> None:
+    path = write_folder(WORDS)
+    before = open_folder(path).fingerprint
+    assert open_folder(path).fingerprint == before
+    file = path / name
+    file.write_bytes(file.read_bytes() + b"\n")
+    assert open_folder(path).fingerprint != before
+
+
+def test_a_fingerprint_goes_with_the_contents_not_the_place(write_folder: Folder) -> None:
+    one, other = write_folder(WORDS, name="one"), write_folder(WORDS, name="other")
+    assert open_folder(one).fingerprint == open_folder(other).fingerprint
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_missing(write_folder: Folder, complains: Complains, name: str) -> None:
+    path = write_folder(WORDS)
+    (path / name).unlink()
+    says, remedy = f"a labeler needs the file {name}: No such file", "a labeler is a folder with"
+    with complains(LabelerError, says, code=2, where=str(path), remedy=remedy):
+        open_folder(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "Expecting property name"),
+        ("", "Expecting value"),
+        ("[]", "the file: Input should be a valid dictionary"),
+        ("\xff", "codec can't decode"),
+    ],
+)
+def test_a_manifest_that_is_broken(
+    write_folder: Folder, complains: Complains, text: str, says: str
+) -> None:
+    path = write_folder(WORDS)
+    (path / "labeler.json").write_bytes(text.encode("latin-1"))
+    with complains(LabelerError, says, code=2, where=str(path / "labeler.json")):
+        open_folder(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("schema", "relevance-eval/labeler/2", "schema: "),
+        ("schema", None, "schema: Field required"),
+        ("architecture", "decoder", "architecture: "),
+        ("name", None, "name: Field required"),
+        ("output", 3, "output: "),
+        ("grades", [0, 1], "grades: Value error, only the scale [0, 1, 2, 3] is supported"),
+        ("grades", [3, 2, 1, 0], "grades: Value error, only the scale [0, 1, 2, 3]"),
+        ("max_tokens", {"title": 0}, "max_tokens.title: "),
+        ("max_tokens", {"title": 10_000}, "max_tokens.title: "),
+        ("fields", [["title"]], "fields.0"),
+        ("temperature", 0, "temperature: "),
+        ("temperature", -1, "temperature: "),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key(
+    write_folder: Folder, complains: Complains, key: str, value: object, says: str
+) -> None:
+    path = write_folder(WORDS)
+    content = json.loads((path / "labeler.json").read_text())
+    changed = {k: v for k, v in {**content, key: value}.items() if v is not None}
+    (path / "labeler.json").write_text(json.dumps(changed))
+    with complains(LabelerError, says, code=2, where=str(path / "labeler.json")):
+        open_folder(path)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "change", "says"),
+    [
+        ("bi-encoder", None, "there is no 'head'"),
+        ("bi-encoder", {"features": ["score"] * 2}, "['score'] are not among ['cosine'"),
+        ("bi-encoder", {"features": ["cosine"]}, "as many centers, scales and weights"),
+        ("bi-encoder", {"features": "cosine"}, "'features' must be a list of names"),
+        ("bi-encoder", {"thresholds": [0, 1]}, "2 cut points for 4 grades"),
+        ("bi-encoder", {"thresholds": [0, 2, 1]}, "cut points must not fall"),
+        ("bi-encoder", {"scale": [1, 0]}, "scales must be above 0"),
+        ("bi-encoder", {"weights": [1, "2"]}, "holds '2', not a number"),
+        ("bi-encoder", {"weights": [1, float("nan")]}, "must be finite"),
+        ("bi-encoder", {"center": None}, "the head's 'center' must be a list of numbers"),
+        ("cross-encoder", {}, "['cosine', 'overlap'] are not among ['score']"),
+        ("cross-encoder", {"scale": [1, 0]}, "scales must be above 0"),
+    ],
+)
+def test_a_head_that_does_not_fit(
+    write_folder: Folder,
+    complains: Complains,
+    architecture: str,
+    change: dict[str, Any] | None,
+    says: str,
+) -> None:
+    head = None if change is None else {**BI_HEAD, **change}
+    path = write_folder(WORDS, architecture=architecture, head=head)
+    with complains(LabelerError, says, code=2, where=str(path / "labeler.json")):
+        open_folder(path)

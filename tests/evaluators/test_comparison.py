@@ -1,0 +1,247 @@
+"""From runs and judgments to verdicts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relevance_eval.errors import UsageError
+from relevance_eval.evaluators.comparison import Comparison, Contrast, Difference, Plan, compare
+from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.measures import parse_measure
+from relevance_eval.evaluators.query import Query
+from relevance_eval.evaluators.run import Hit, Result, Run
+from relevance_eval.evaluators.statistics import (
+    mean_interval,
+    paired_t_p,
+    sign_flip_p,
+    smallest_detectable,
+)
+from relevance_eval.evaluators.verdict import Rule, Verdict
+
+MakeRun = Callable[..., Run]
+Certain = Callable[..., dict[str, Judgment]]
+RR = Plan(primary=parse_measure("RR"), rule=Rule(alpha=0.05, margin=0.01))
+FIRST, SECOND, MIXED = [1] * 12, [2] * 12, [1, 2] * 6
+
+
+def ranked(name: str, places: Mapping[str, int]) -> Run:
+    """A run with the good document at these places, 1 to 10, by query id; 0: nowhere."""
+    results = {
+        query_id: Result(
+            tuple(Hit("good" if r == place else f"bad{r}", -float(r)) for r in range(1, 11))
+        )
+        for query_id, place in places.items()
+    }
+    return Run(name, results)
+
+
+def compared(plan: Plan, *places: Sequence[int], order: Sequence[int] = ()) -> Comparison:
+    """Runs `a`, `b`, ... whose RR on query i is 1 / places[i]; `order` of the queries."""
+    ids = [f"q{i}" for i in range(len(places[0]))]
+    runs = [ranked(n, dict(zip(ids, p, strict=True))) for n, p in zip("abcd", places, strict=False)]
+    judged = {i: {"good": Judgment.certain("m", 3)} for i in ids}
+    return compare(
+        runs, [Query(ids[i], f"text {i}") for i in order or range(len(ids))], judged, plan
+    )
+
+
+def only(comparison: Comparison) -> tuple[Contrast, Difference]:
+    (contrast,) = comparison.contrasts
+    return contrast, contrast.differences[str(comparison.plan.primary)]
+
+
+def column(baseline: Sequence[int], ranker: Sequence[int]) -> npt.NDArray[np.float64]:
+    gains = [[1 / p if p else 0.0 for p in places] for places in (baseline, ranker)]
+    return np.array(gains[1]) - np.array(gains[0])
+
+
+@pytest.mark.parametrize(
+    ("baseline", "ranker", "verdict", "wins_ties_losses"),
+    [
+        (SECOND, FIRST, "better", (12, 0, 0)),
+        (FIRST, SECOND, "worse", (0, 0, 12)),
+        (MIXED, [2, 1] * 6, "inconclusive", (6, 0, 6)),
+        (FIRST, [2, *FIRST[1:]], "inconclusive", (0, 11, 1)),
+        (MIXED, MIXED, "equivalent", (0, 12, 0)),
+        ([10] * 12, [9] * 3 + [10] * 9, "equivalent", (3, 9, 0)),
+        ([2], [1], "inconclusive", (1, 0, 0)),
+    ],
+    ids=["better", "worse", "mixed", "one loss", "same", "too small to matter", "one query"],
+)
+def test_the_verdict_says_what_the_queries_say(
+    baseline: list[int], ranker: list[int], verdict: str, wins_ties_losses: tuple[int, int, int]
+) -> None:
+    contrast, found = only(compared(RR, baseline, ranker))
+    assert contrast.verdict is Verdict(verdict)
+    assert (found.wins, found.ties, found.losses) == wins_ties_losses
+
+
+def test_a_difference_carries_the_statistics_of_its_queries() -> None:
+    baseline, ranker = [1, 2, 4, 3, 0, 1], [2, 1, 1, 2, 1, 1]
+    contrast, found = only(compared(RR, baseline, ranker))
+    values = column(baseline, ranker)
+    assert (contrast.baseline, contrast.ranker, found.queries) == ("a", "b", 6)
+    assert (found.mean, found.low, found.high) == pytest.approx(mean_interval(values), abs=1e-12)
+    assert found.p_t == pytest.approx(paired_t_p(values), rel=1e-9)
+    assert found.p_sign_flip == found.p_corrected == sign_flip_p(values, seed=0)
+    assert found.detectable == pytest.approx(smallest_detectable(values), rel=1e-9)
+
+
+def test_all_differences_zero_say_so_without_a_warning() -> None:
+    contrast, found = only(compared(replace(RR, rule=Rule(margin=0.0)), MIXED, MIXED))
+    assert contrast.verdict is Verdict.INCONCLUSIVE
+    assert (found.mean, found.low, found.high) == (0.0, 0.0, 0.0)
+    assert (found.p_t, found.p_sign_flip, found.p_corrected) == (1.0, 1.0, 1.0)
+    assert contrast.changes == []
+
+
+def test_one_query_has_a_difference_and_no_interval() -> None:
+    _, found = only(compared(RR, [2], [1]))
+    assert (found.mean, found.low, found.high, found.detectable) == (0.5, None, None, None)
+    assert (found.p_t, found.p_sign_flip) == (1.0, 1.0)
+
+
+def test_several_rankers_are_corrected_together() -> None:
+    # Six wins alone: p = 2/64 = 0.03125. Of two rankers the smallest p is doubled.
+    alone, found = only(compared(RR, [2] * 6, [1] * 6))
+    assert (alone.verdict, found.p_corrected) == (Verdict.BETTER, 0.03125)
+    both = compared(RR, [2] * 6, [1] * 6, [1, 3] * 3)
+    first, second = (c.differences["RR"] for c in both.contrasts)
+    assert (first.p_sign_flip, first.p_corrected) == (0.03125, 0.0625)
+    assert first.p_corrected <= second.p_corrected == second.p_sign_flip
+    assert [c.verdict for c in both.contrasts] == [Verdict.INCONCLUSIVE] * 2
+    assert [(c.baseline, c.ranker) for c in both.contrasts] == [("a", "b"), ("a", "c")]
+
+
+PLACES = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)), min_size=2, max_size=30)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(PLACES)
+def test_swapping_the_rankers_negates_the_difference_and_nothing_else(
+    places: list[tuple[int, int]],
+) -> None:
+    before, after = [a for a, _ in places], [b for _, b in places]
+    contrast, one = only(compared(RR, before, after))
+    swapped, two = only(compared(RR, after, before))
+    assert (two.mean, two.wins, two.ties, two.losses) == (-one.mean, one.losses, one.ties, one.wins)
+    assert (two.low, two.high) == (-(one.high or 0), -(one.low or 0))
+    assert (two.p_t, two.p_sign_flip, two.detectable) == (one.p_t, one.p_sign_flip, one.detectable)
+    opposite = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
+    assert swapped.verdict is opposite.get(contrast.verdict, contrast.verdict)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(PLACES, st.integers(0, 2**32))
+def test_the_order_of_the_queries_does_not_matter(places: list[tuple[int, int]], seed: int) -> None:
+    before, after = [a for a, _ in places], [b for _, b in places]
+    order = random.Random(seed).sample(range(len(places)), len(places))
+    contrast, one = only(compared(RR, before, after))
+    shuffled, two = only(compared(RR, before, after, order=order))
+    assert shuffled.verdict is contrast.verdict
+    assert two.p_sign_flip == one.p_sign_flip
+    assert (two.mean, two.p_t) == pytest.approx((one.mean, one.p_t), rel=1e-9, abs=1e-12)
+    assert (two.wins, two.ties, two.losses) == (one.wins, one.ties, one.losses)
+
+
+def test_the_same_seed_gives_the_same_comparison_and_another_seed_another_p() -> None:
+    places = [[random.Random(i).randint(1, 5) for i in range(40)], [2] * 40]
+    first, again, other = (compared(replace(RR, seed=s), *places) for s in (1, 1, 2))
+    assert first == again
+    assert only(first)[1].p_sign_flip != only(other)[1].p_sign_flip
+
+
+def test_the_queries_that_changed_most_come_first() -> None:
+    before, after = [1, 4, 2, 1, 3, 2], [1, 2, 1, 2, 3, 4]
+    contrast, _ = only(compared(replace(RR, changes=3), before, after))
+    assert [c.query_id for c in contrast.changes] == ["q2", "q3", "q1"]
+    first, second, _ = contrast.changes
+    assert (first.text, first.baseline, first.ranker, first.difference) == ("text 2", 0.5, 1, 0.5)
+    assert second.difference == -0.5
+
+
+def test_all_measures_of_the_plan_are_told_and_the_primary_decides() -> None:
+    others = (parse_measure("P@1"), parse_measure("RR"), parse_measure("Judged@10"))
+    found = compared(replace(RR, others=others), SECOND, FIRST)
+    assert list(found.contrasts[0].differences) == ["RR", "P@1", "Judged@10"]
+    assert [r.measures["P@1"].mean for r in found.rankers] == [0.0, 1.0]
+    assert [r.measures["RR"] for r in found.rankers] == [(0.5, 0.5, 0.5), (1.0, 1.0, 1.0)]
+    assert found.contrasts[0].differences["Judged@10"].mean == 0.0
+
+
+def test_a_ranker_is_told_with_its_gaps_and_its_latency(certain: Certain) -> None:
+    hit = (Hit("x", 1.0),)
+    run = Run(
+        "a",
+        {
+            "q1": Result(hit, took=10),
+            "q2": Result((), took=30, problem="timed out"),
+            "other": Result(hit, took=9000, problem="not asked"),
+        },
+    )
+    asked = [Query(i, i) for i in ("q1", "q2", "q3")]
+    found = compare([run, Run("b", {})], asked, {"q1": certain(x=3)}, RR).rankers
+    assert found[0].empty == ["q2", "q3"]
+    assert found[0].problems == {"q2": "timed out"}
+    assert (found[0].took_p50, found[0].took_p95) == (20.0, pytest.approx(29.0))
+    assert (found[1].empty, found[1].took_p50) == (["q1", "q2", "q3"], None)
+
+
+@pytest.mark.parametrize("primary", ["RR", "nDCG@10", "EnDCG@10", "ERR@10"])
+@pytest.mark.parametrize(("no_gain", "mean"), [("zero", -0.5), ("skip", -1.0)])
+def test_a_ranker_that_returned_nothing_loses_on_the_queries_that_count(
+    make_run: MakeRun, certain: Certain, primary: str, no_gain: str, mean: float
+) -> None:
+    plan = Plan(primary=parse_measure(primary), no_gain="zero" if no_gain == "zero" else "skip")
+    judged = {"q1": certain(x=3), "q2": certain(x=0)}
+    runs = [make_run("a", q1="x", q2="x"), make_run("b")]
+    _, found = only(compare(runs, [Query("q1", "1"), Query("q2", "2")], judged, plan))
+    assert found.mean == pytest.approx(mean if primary != "ERR@10" else mean * 7 / 16)
+
+
+def test_other_measures_may_have_no_query_left(make_run: MakeRun, certain: Certain) -> None:
+    plan = Plan(primary=parse_measure("nDCG@10"), others=(parse_measure("RR"),), no_gain="skip")
+    runs = [make_run("a", q="x y"), make_run("b", q="y x")]
+    found = compare(runs, [Query("q", "1")], {"q": certain(x=1)}, plan)
+    assert "RR" not in found.rankers[0].measures
+    assert found.contrasts[0].differences["RR"].queries == 0
+
+
+def test_all_rankers_share_one_ideal(make_run: MakeRun, certain: Certain) -> None:
+    runs = [make_run("a", q="poor"), make_run("b", q="best")]
+    found = compare(runs, [Query("q", "1")], {"q": certain(poor=1, best=3)}, Plan())
+    means = [r.measures["EnDCG@10"].mean for r in found.rankers]
+    ideal = 3 + 1 / np.log2(3)
+    assert means == pytest.approx([1 / ideal, 3 / ideal], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("names", "grade", "says", "remedy"),
+    [
+        ("a", 3, "two rankers or more are needed", ""),
+        ("", 3, "two rankers or more are needed", ""),
+        ("aba", 3, "two rankers have one name: a, b, a", "name each once"),
+        ("ab", 0, "nothing found has any gain", "set no_gain = 'zero'"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    make_run: MakeRun,
+    certain: Certain,
+    explained: Callable[..., None],
+    names: str,
+    grade: int,
+    says: str,
+    remedy: str,
+) -> None:
+    runs = [make_run(name, q="x") for name in names]
+    with pytest.raises(UsageError) as caught:
+        compare(runs, [Query("q", "1")], {"q": certain(x=grade)}, replace(RR, no_gain="skip"))
+    explained(caught.value, code=2, where=None, says=says, remedy=remedy)
