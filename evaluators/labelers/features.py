@@ -92,9 +92,21 @@ def _late_mean(pair: _Pair) -> float:
     return float(pair.best.mean())
 
 
+def _late_square(pair: _Pair) -> float:
+    """late_mean times its magnitude, -1 to 1: a step near 1 counts for more than one near 0."""
+    mean = _late_mean(pair)
+    return mean * abs(mean)
+
+
 def _late_min(pair: _Pair) -> float:
     """The query token worst matched: the smallest of those best cosines, -1 to 1."""
     return float(pair.best.min())
+
+
+def _late_low(pair: _Pair) -> float:
+    """As late_mean, over the third of the query's tokens that is matched worst, -1 to 1."""
+    count = max(1, -(-pair.best.shape[0] // 3))
+    return float(np.sort(pair.best)[:count].mean())
 
 
 def _late_rare(pair: _Pair) -> float:
@@ -132,7 +144,9 @@ def _document_length(pair: _Pair) -> float:
 FEATURES: Mapping[str, Callable[[_Pair], float]] = {
     "cosine": _cosine,
     "late_mean": _late_mean,
+    "late_square": _late_square,
     "late_min": _late_min,
+    "late_low": _late_low,
     "late_rare": _late_rare,
     "overlap": _overlap,
     "rare_overlap": _rare_overlap,

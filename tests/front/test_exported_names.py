@@ -74,7 +74,8 @@ def test_a_module_that_defines_something_says_what_it_exports(file: str) -> None
 def test_exported_names_exist_and_are_sorted(file: str) -> None:
     names = exported(file) or []
     assert names == sorted(set(names), key=in_order)
-    assert set(names) <= defined(file)
+    bound = defined(file)
+    assert "__getattr__" in bound or set(names) <= bound  # lazy names: see the next test
 
 
 @pytest.mark.parametrize("file", [f for f in MODULES if not f.startswith(NEEDS_TRAINING_EXTRA)])

@@ -17,7 +17,7 @@ from relevance_eval.evaluators.labelers.session import Input, Session, batches
 Complains = Callable[..., Any]
 Folder = Callable[..., Path]
 
-WORDS = {"one": [1.0, 10.0], "two": [2.0, 20.0]}
+WORDS = {"one": [1.0, 10.0], "two": [2.0, 20.0], "[PAD]": [99.0, 99.0]}
 
 
 def of_lengths(lengths: Sequence[int]) -> list[Input]:
