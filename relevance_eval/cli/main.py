@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from typing import Any, cast
+from typing import NoReturn, cast
 
 import click
 
 from relevance_eval import __version__
-from relevance_eval.errors import RelevanceEvalError
+from relevance_eval.errors import RelevanceEvalError, UsageError
 
 __all__ = ["VERBS", "main"]
 
@@ -24,6 +25,7 @@ VERBS = {
     "agreement": "Measure a labeler against people's grades.",
 }
 STOPPED = 130
+NOBODY_READS = 141
 
 
 class Verbs(click.Group):
@@ -42,16 +44,6 @@ class Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except RelevanceEvalError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("stopped; what was labelled so far is kept", err=True)
-            ctx.exit(STOPPED)
-
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="relevance-eval")
@@ -63,12 +55,33 @@ def group() -> None:
 
 
 def main() -> None:
-    """The console script. Anything unforeseen ends in one line as well; -v shows where."""
+    """The console script: every way to end has its exit code, and none shows a traceback.
+
+    Not click's standalone mode, which ends with 1 after Ctrl-C or a closed pipe: 1 is the gate's.
+    """
     try:
-        group.main(prog_name="relevance-eval")
+        code = group.main(prog_name="relevance-eval", standalone_mode=False)
+        sys.stdout.flush()
+    except RelevanceEvalError as error:
+        end(f"error: {error}", error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        end("stopped; what was labelled so far is kept", STOPPED)
+    except (BrokenPipeError, SystemExit):
+        # Whoever read the output has seen enough (click raises SystemExit for it). Python must not
+        # write what is left once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NOBODY_READS)
     except Exception as error:
         if {"-v", "--verbose"} & set(sys.argv):
             raise
-        click.echo(f"error: unexpected {type(error).__name__}: {error}", err=True)
-        click.echo("  this is a fault of relevance-eval: run again with -v and report it", err=True)
-        sys.exit(5)
+        fault = f"error: unexpected {type(error).__name__}: {error}"
+        end(f"{fault}\n  this is a fault of relevance-eval: run again with -v and report it", 5)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def end(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
