@@ -53,7 +53,9 @@ WEIGHTS = {THE: 0.1, RARE: 0.1 + math.log1p(1000)}
 EXPECTED = {
     "cosine": (2 * 4.8 + 3 * 0.6) / math.sqrt(13) / math.hypot(4.8, 0.6),
     "late_mean": (1 + 0.6) / 2,
+    "late_square": 0.8**2,
     "late_min": 0.6,
+    "late_low": 0.6,
     "late_rare": (WEIGHTS[THE] * 1 + WEIGHTS[RARE] * 0.6) / (WEIGHTS[THE] + WEIGHTS[RARE]),
     "overlap": 1 / 2,
     "rare_overlap": WEIGHTS[RARE] / (WEIGHTS[THE] + WEIGHTS[RARE]),
@@ -80,6 +82,12 @@ def test_a_side_without_words_gives_numbers_all_the_same(empty: str) -> None:
 def test_a_word_that_is_repeated_overlaps_once() -> None:
     query = text((THE, EAST), (THE, EAST), (RARE, NORTH))
     assert value("overlap", query, DOCUMENT) == 0.5
+
+
+def test_the_third_matched_worst_is_rounded_up() -> None:
+    query = text((THE, EAST), (RARE, NORTH), (OTHER, [3, 4]), (OTHER, [0, -1]))
+    cosines = sorted([1, 0.6, 0.96, 0])  # of the best match of each token in the document
+    assert value("late_low", query, DOCUMENT) == pytest.approx(sum(cosines[:2]) / 2, abs=1e-6)
 
 
 def test_features_come_in_the_order_asked_for() -> None:
