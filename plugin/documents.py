@@ -8,11 +8,19 @@ from elasticsearch import Elasticsearch
 
 from relevance_eval.errors import MissingIndexError, RequestError, ServerError
 from relevance_eval.evaluators.document import Document, document_from
+from relevance_eval.plugin.rankers import Target
+from relevance_eval.plugin.searches import Load, framed, search_all
 from relevance_eval.plugin.server import reason_of, translated
 
-__all__ = ["fetch_documents"]
+__all__ = ["Place", "documents_at", "fetch_documents"]
 
 AT_ONCE = 500
+"""Documents asked for by one request by id."""
+IN_A_SEARCH = 100
+"""Documents asked for by one search."""
+
+Place = tuple[Target, str]
+"""The target that found a document, and the index that it is in."""
 
 
 def fetch_documents(
@@ -52,3 +60,30 @@ def of_reason(reason: str, index: str) -> ServerError:
     return RequestError(
         reason, where=f"index {index}", remedy="name one index, or say --corpus FILE"
     )
+
+
+def documents_at(
+    client: Elasticsearch,
+    places: Mapping[str, Place],
+    pits: Mapping[Target, str],
+    fields: Mapping[str, str],
+    load: Load,
+) -> dict[str, Document]:
+    """The documents by id, as they are at the point in time that found them."""
+    documents: dict[str, Document] = {}
+    for target, pit in pits.items():
+        ids = [i for i, (found_by, _) in places.items() if found_by == target]
+        chunks = [ids[start : start + IN_A_SEARCH] for start in range(0, len(ids), IN_A_SEARCH)]
+        source = {"_source": sorted(set(fields.values()))}
+        bodies = [
+            framed({"query": {"ids": {"values": chunk}}}, pit, 2 * IN_A_SEARCH) | source
+            for chunk in chunks
+        ]
+        for response in search_all(client, bodies, load):
+            if "error" in response:
+                raise ServerError(f"cannot fetch documents: {reason_of(response)}")
+            for hit in response["hits"]["hits"]:
+                if places[hit["_id"]][1] == hit["_index"]:
+                    text = document_from(hit["_id"], hit.get("_source", {}), fields)
+                    documents[text.id] = text
+    return dict(sorted(documents.items()))

@@ -17,9 +17,10 @@ from relevance_eval.errors import (
     ServerError,
     UnreachableError,
 )
-from relevance_eval.evaluators.document import Document, document_from
+from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Hit, Result, Run, order_hits
+from relevance_eval.plugin.documents import Place, documents_at
 from relevance_eval.plugin.embedders import Embedder
 from relevance_eval.plugin.fusion import fuse
 from relevance_eval.plugin.rankers import (
@@ -30,12 +31,11 @@ from relevance_eval.plugin.rankers import (
     TemplateRanker,
     components,
 )
-from relevance_eval.plugin.searches import Load, Response, search_all
+from relevance_eval.plugin.searches import KEEP_ALIVE, Load, Response, framed, search_all
 from relevance_eval.plugin.server import reason_of, translated
 
 __all__ = ["Pull", "pull"]
 
-KEEP_ALIVE = "5m"
 Component = TemplateRanker | StoredRanker
 Vectors = Mapping[str, Mapping[str, Sequence[float]]]
 """Embedder name to query text to vector."""
@@ -99,17 +99,17 @@ def pull(
     vectors = embed(searches, embedders)
     with points_in_time(client, {s.component.target for s in searches}) as pits:
         bodies = [
-            framed(body_of(client, s, vectors), pits[s.component.target], s.k, fields)
-            for s in searches
+            framed(body_of(client, s, vectors), pits[s.component.target], s.k) for s in searches
         ]
         responses = search_all(client, bodies, load, progress)
-    check_components(searches, responses)
-    results = {
-        s.key: result_of(response, "sort" in body)
-        for s, body, response in zip(searches, bodies, responses, strict=True)
-    }
-    runs = tuple(run_of(ranker, queries, k, results) for ranker in rankers)
-    documents = documents_of(runs, responses, fields)
+        check_components(searches, responses)
+        results = {
+            s.key: result_of(response, "sort" in body)
+            for s, body, response in zip(searches, bodies, responses, strict=True)
+        }
+        runs = tuple(run_of(ranker, queries, k, results) for ranker in rankers)
+        places = places_of(runs, searches, responses)
+        documents = documents_at(client, places, pits, fields, load)
     return Pull(runs, documents, time.perf_counter() - started)
 
 
@@ -193,16 +193,6 @@ def rendered(client: Elasticsearch, ranker: StoredRanker, text: str, k: int) -> 
     return dict(answer["template_output"]) | ({"timeout": ranker.timeout} if ranker.timeout else {})
 
 
-def framed(body: dict[str, Any], pit: str, k: int, fields: Mapping[str, str]) -> dict[str, Any]:
-    """The body with the keys that are ours."""
-    return body | {
-        "pit": {"id": pit, "keep_alive": KEEP_ALIVE},
-        "size": k,
-        "_source": sorted(set(fields.values())),
-        "track_total_hits": False,
-    }
-
-
 def check_components(searches: Sequence[Search], responses: Sequence[Response]) -> None:
     """Raises for the first component that has an error for every query."""
     answered: dict[str, bool] = {}
@@ -271,23 +261,21 @@ def run_of(
     return Run(ranker.name, found)
 
 
-def documents_of(
-    runs: Sequence[Run], responses: Sequence[Response], fields: Mapping[str, str]
-) -> dict[str, Document]:
-    """The documents that are in a run, by id. Raises ConfigError if one id is in two indices."""
+def places_of(
+    runs: Sequence[Run], searches: Sequence[Search], responses: Sequence[Response]
+) -> dict[str, Place]:
+    """Where each document of a run lies. Raises ConfigError if one id is in two indices."""
     wanted = {h.document_id for run in runs for r in run.results.values() for h in r.hits}
-    documents: dict[str, Document] = {}
-    indices: dict[str, str] = {}
-    for response in responses:
+    places: dict[str, Place] = {}
+    for search, response in zip(searches, responses, strict=True):
         for hit in response.get("hits", {}).get("hits", ()):
-            identifier = hit["_id"]
+            identifier, index = hit["_id"], hit["_index"]
             if identifier not in wanted:
                 continue
-            if indices.setdefault(identifier, hit["_index"]) != hit["_index"]:
+            _, known = places.setdefault(identifier, (search.component.target, index))
+            if known != index:
                 raise ConfigError(
-                    f"the id {identifier!r} is in {indices[identifier]} and in {hit['_index']}",
+                    f"the id {identifier!r} is in {known} and in {index}",
                     remedy="compare on one index, or on an alias whose indices share no ids",
                 )
-            if identifier not in documents:
-                documents[identifier] = document_from(identifier, hit.get("_source", {}), fields)
-    return dict(sorted(documents.items()))
+    return dict(sorted(places.items()))

@@ -13,7 +13,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from relevance_eval.plugin.server import reason_of, translated
 
-__all__ = ["Load", "Response", "search_all"]
+__all__ = ["KEEP_ALIVE", "Load", "Response", "framed", "search_all"]
 
 RETRIED = {429, 502, 503, 504}
 NO_ANSWER = 504
@@ -22,6 +22,10 @@ WRONG = 400
 Body = Mapping[str, Any]
 Response = Mapping[str, Any]
 """A search response; one that failed has `status` and `error`."""
+
+
+KEEP_ALIVE = "5m"
+"""How long the server keeps a point in time after the last search under it."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,23 @@ class Load:
     pause: float = 0.5
 
 
+def framed(body: Mapping[str, Any], pit: str, k: int) -> dict[str, Any]:
+    """The body with the keys that are ours. A document is found by many searches: its text is
+    fetched once, later."""
+    return {
+        **body,
+        "pit": {"id": pit, "keep_alive": KEEP_ALIVE},
+        "size": k,
+        "_source": False,
+        "track_total_hits": False,
+    }
+
+
 def search_all(
     client: Elasticsearch,
     bodies: Sequence[Body],
     load: Load,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Response]:
     """The response to each body, in order; a search that failed for good is among them.
 
