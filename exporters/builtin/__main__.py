@@ -12,7 +12,7 @@ import click
 from relevance_eval.exporters.builtin.build import Options, build
 from relevance_eval.exporters.builtin.export import SCHEMES
 
-FEATURES = ("cosine", "late_mean")
+FEATURES = ("cosine", "late_square", "query_length")
 """The head's features; EXPERIMENTS.md says why these."""
 
 
@@ -33,16 +33,16 @@ FEATURES = ("cosine", "late_mean")
     "--work",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
-    help="Folder for intermediate files (about 1 GB); encoders found there are used "
-    "again.  [default: a temporary folder]",
+    help="Folder for intermediate files; features there are not computed again.  "
+    "[default: a temporary folder]",
     show_default=False,
 )
-@click.option("--seed", type=int, default=0, help="Seed of folds, sampling and training.")
+@click.option("--seed", type=int, default=0, help="Seed of folds and samples.")
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=1,
-    help="Processor threads of PyTorch; weights depend on it in the last digits.",
+    default=2,
+    help="Processor threads of PyTorch.",
 )
 @click.option(
     "--scheme",
@@ -51,7 +51,7 @@ FEATURES = ("cosine", "late_mean")
     help="How the model file stores weights.",
 )
 def main(data: Path, out: Path, work: Path | None, seed: int, threads: int, scheme: str) -> None:
-    """Train, measure and export the built-in labeler; takes about an hour on two cores."""
+    """Fit, measure and export the built-in labeler."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -17,14 +17,23 @@ from relevance_eval.exporters.builtin.evaluation import Row
 from relevance_eval.exporters.builtin.parity import SchemeCost
 from relevance_eval.exporters.builtin.rendering import FIELDS, MAX_TOKENS, Renderer
 
-__all__ = ["NAME", "cost_table", "figure_table", "write_card", "write_manifest", "write_tokenizer"]
+__all__ = [
+    "NAME",
+    "cost_table",
+    "figure_table",
+    "gain_table",
+    "head_table",
+    "write_card",
+    "write_manifest",
+    "write_tokenizer",
+]
 
 NAME = "builtin-minilm-1"
 COMMAND = "python -m relevance_eval.exporters.builtin --data ../shared/data --out fixtures/labeler"
 _TEMPLATE = Path(__file__).parent / "card.md"
 
 
-def write_manifest(folder: Path, head: OrdinalHead, seed: int) -> None:
+def write_manifest(folder: Path, head: OrdinalHead, cuts: Sequence[float], seed: int) -> None:
     """Write labeler.json."""
     manifest = {
         "schema": "relevance-eval/labeler/1",
@@ -36,8 +45,9 @@ def write_manifest(folder: Path, head: OrdinalHead, seed: int) -> None:
         "output": "last_hidden_state",
         "pooling": "mean",
         "head": head.to_json(),
+        "cuts": list(cuts),
         "made_by": f"{COMMAND} --seed {seed}",
-        "license": "Apache-2.0 (weights); trained on MS MARCO passages, non-commercial research",
+        "license": "encoder: Apache-2.0; head fitted on MS MARCO passages: non-commercial research",
     }
     text = json.dumps(manifest, indent=2) + "\n"
     (folder / "labeler.json").write_text(text, encoding="utf-8")
@@ -65,6 +75,15 @@ def gain_table(rows: Sequence[Row], figures: Sequence[str]) -> str:
             cells = [str(row.against[key]) for key in figures]
             lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def head_table(head: OrdinalHead) -> str:
+    """A Markdown table of the head's numbers."""
+    lines = ["| feature | center | scale | weight |", "|---|---|---|---|"]
+    rows = zip(head.features, head.center, head.scale, head.weights, strict=True)
+    lines += [f"| `{name}` | {c:.3f} | {s:.3f} | {w:.3f} |" for name, c, s, w in rows]
+    cuts = ", ".join(f"{cut:.3f}" for cut in head.thresholds)
+    return "\n".join([*lines, "", f"Cut points t: {cuts}."])
 
 
 def cost_table(costs: Mapping[str, SchemeCost], kappas: Mapping[str, float]) -> str:

@@ -51,3 +51,9 @@ class Bm25:
         scores = self.scores(query)
         order: list[int] = np.argsort(-scores, kind="stable")[:count].tolist()
         return [self.ids[row] for row in order if scores[row] > 0]
+
+    def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """Scores of (query text, document id) pairs, float64 [n]."""
+        rows = {name: row for row, name in enumerate(self.ids)}
+        by_query = {query: self.scores(query) for query in dict.fromkeys(q for q, _ in pairs)}
+        return np.array([by_query[query][rows[document]] for query, document in pairs])

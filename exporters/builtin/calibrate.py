@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from relevance_eval.evaluators.labelers.ordinal import OrdinalHead
-from relevance_eval.exporters.builtin.pairs import Pairs
+from relevance_eval.exporters.builtin.pairs import Pairs, joined
 
-__all__ = ["cross_fit", "expected_grades", "fit_head", "query_folds"]
+__all__ = ["expected_grades", "fit_head", "query_folds"]
 
 _RIDGE = 1e-3
 _GAP = 1e-3
@@ -29,18 +29,21 @@ def _thresholds(free: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.cumsum(np.concatenate([free[:1], _GAP + np.exp(free[1:])]))
 
 
-def fit_head(pairs: Pairs, names: Sequence[str], grades: int = 4) -> OrdinalHead:
+def fit_head(parts: Sequence[Pairs], names: Sequence[str], grades: int = 4) -> OrdinalHead:
     """Maximum likelihood of the cumulative-link model, with a small ridge on the weights.
 
-    The pairs are taken as they are: every pair counts once, no grade is weighted up. Raises
-    ValueError if the optimiser does not converge.
+    Each collection in `parts` counts the same in all, each of its pairs the same: no grade is
+    weighted up. Raises ValueError if the optimiser does not converge.
     """
+    pairs = joined(parts)
+    share = np.concatenate([np.full(len(p.grades), 1.0 / len(p.grades)) for p in parts])
+    share /= share.sum()
     features = pairs.columns(names)
-    center = features.mean(axis=0)
-    scale = np.maximum(features.std(axis=0), 1e-6)
+    center = share @ features
+    scale = np.maximum(np.sqrt(share @ (features - center) ** 2), 1e-6)
     standard = (features - center) / scale
-    shares = [float(np.mean(pairs.grades >= k)) for k in range(1, grades)]
-    first = -np.log(np.array(shares) / (1 - np.array(shares)))
+    reached = np.array([float(share[pairs.grades >= k].sum()) for k in range(1, grades)])
+    first = -np.log(reached / (1 - reached))
     start = np.concatenate(
         [np.full(len(names), 0.5), first[:1], np.log(np.maximum(np.diff(first), 0.1))]
     )
@@ -53,7 +56,8 @@ def fit_head(pairs: Pairs, names: Sequence[str], grades: int = 4) -> OrdinalHead
         )
         rows = np.arange(len(at_least))
         chosen = padded[rows, pairs.grades] - padded[rows, pairs.grades + 1]
-        return float(-np.log(np.maximum(chosen, 1e-12)).mean() + _RIDGE * (weights**2).sum())
+        likelihood = float(share @ np.log(np.maximum(chosen, 1e-12)))
+        return -likelihood + _RIDGE * float((weights**2).sum())
 
     result = cast("Any", minimize(loss, start, method="L-BFGS-B", options={"maxiter": 500}))
     if not result.success:
@@ -79,23 +83,3 @@ def query_folds(count: int, folds: int, seed: int) -> NDArray[np.int64]:
     fold = np.empty(count, dtype=np.int64)
     fold[order] = np.arange(count) % folds
     return fold
-
-
-def cross_fit(
-    pairs: Pairs,
-    fold: NDArray[np.int64],
-    fit: Callable[[Pairs], OrdinalHead],
-) -> NDArray[np.float64]:
-    """Probabilities [n, K] of each pair by a head fitted without its query's fold."""
-    of_pair = fold[pairs.queries]
-    out: NDArray[np.float64] | None = None
-    for number in np.unique(fold):
-        head = fit(pairs.take(of_pair != number))
-        test = of_pair == number
-        given = head.probabilities(pairs.columns(head.features)[test])
-        if out is None:
-            out = np.zeros((len(pairs.grades), given.shape[1]))
-        out[test] = given
-    if out is None:
-        raise ValueError("no folds")
-    return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,16 @@ from relevance_eval.evaluators.labelers.features import FEATURES, TextEncoding, 
 from relevance_eval.exporters.builtin.bm25 import Bm25
 from relevance_eval.exporters.builtin.corpora import Corpus
 
-__all__ = ["Pairs", "candidate_pairs", "features_of", "lexical_scores"]
+__all__ = [
+    "Collection",
+    "Pairs",
+    "Triple",
+    "candidate_pairs",
+    "features_of",
+    "joined",
+    "load_collection",
+    "save_collection",
+]
 
 Triple = tuple[str, str, int]
 """Query id, document id, human grade."""
@@ -39,6 +49,60 @@ class Pairs:
         return Pairs(self.queries[rows], self.grades[rows], self.features[rows])
 
 
+@dataclass(frozen=True)
+class Collection:
+    """One collection's pairs with their ids, BM25 scores [n], and each query's fold [Q]."""
+
+    triples: Sequence[Triple]
+    pairs: Pairs
+    lexical: NDArray[np.float64]
+    fold: NDArray[np.int64]
+
+    def of_pair(self) -> NDArray[np.int64]:
+        """The fold of each pair, int [n]."""
+        return self.fold[self.pairs.queries]
+
+
+def save_collection(path: Path, collection: Collection) -> None:
+    """Write a collection's pairs and features to a .npz file."""
+    pairs = collection.pairs
+    np.savez_compressed(
+        path,
+        names=np.array(list(FEATURES)),
+        texts=np.array([(query, document) for query, document, _ in collection.triples]),
+        queries=pairs.queries,
+        grades=pairs.grades,
+        features=pairs.features,
+        lexical=collection.lexical,
+        fold=collection.fold,
+    )
+
+
+def load_collection(path: Path) -> Collection:
+    """Read what save_collection wrote. Raises ValueError if it lacks one of FEATURES."""
+    with np.load(path) as data:
+        stored: list[str] = data["names"].tolist()
+        missing = [name for name in FEATURES if name not in stored]
+        if missing:
+            raise ValueError(f"{path} lacks the features {missing}; remove it")
+        features = data["features"][:, [stored.index(name) for name in FEATURES]]
+        grades = data["grades"]
+        rows = zip(data["texts"].tolist(), grades.tolist(), strict=True)
+        triples = [(str(query), str(document), int(grade)) for (query, document), grade in rows]
+        pairs = Pairs(data["queries"], grades, features)
+        return Collection(triples, pairs, data["lexical"], data["fold"])
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Several collections' pairs as one, their queries kept apart."""
+    offsets = np.cumsum([0, *(int(part.queries.max()) + 1 for part in parts)])
+    return Pairs(
+        np.concatenate([p.queries + o for p, o in zip(parts, offsets, strict=False)]),
+        np.concatenate([part.grades for part in parts]),
+        np.concatenate([part.features for part in parts]),
+    )
+
+
 def features_of(
     triples: Sequence[Triple],
     queries: Mapping[str, TextEncoding],
@@ -57,13 +121,13 @@ def features_of(
 
 def candidate_pairs(
     corpus: Corpus,
+    bm25: Bm25,
     queries: Mapping[str, TextEncoding],
     documents: Mapping[str, TextEncoding],
     depth: int,
 ) -> list[Triple]:
     """Judged pairs and, at grade 0, the unjudged among the `depth` best of BM25 and of the
     cosine of the encodings given: for collections whose judgments are complete."""
-    bm25 = Bm25({name: " ".join(doc.values()) for name, doc in corpus.documents.items()})
     names = list(corpus.documents)
     matrix = np.stack([documents[name].embedding for name in names])
     triples: list[Triple] = []
@@ -74,11 +138,3 @@ def candidate_pairs(
         pool = dict.fromkeys([*grades, *bm25.top(corpus.queries[query], depth), *dense])
         triples += [(query, document, grades.get(document, 0)) for document in pool]
     return triples
-
-
-def lexical_scores(corpus: Corpus, triples: Sequence[Triple]) -> NDArray[np.float64]:
-    """BM25 of each pair, float64 [n], the collection's documents as the background."""
-    bm25 = Bm25({name: " ".join(doc.values()) for name, doc in corpus.documents.items()})
-    rows = {name: row for row, name in enumerate(bm25.ids)}
-    by_query = {query: bm25.scores(corpus.queries[query]) for query, _, _ in triples}
-    return np.array([by_query[query][rows[document]] for query, document, _ in triples])

@@ -17,22 +17,21 @@ from typing import Any, cast
 
 import numpy as np
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 from transformers.models.bert.modeling_bert import BertModel
 
 from relevance_eval.evaluators.labelers.features import TextEncoding, pair_features, text_encoding
 from relevance_eval.evaluators.labelers.ordinal import OrdinalHead
 from relevance_eval.exporters.builtin.calibrate import expected_grades
-from relevance_eval.exporters.builtin.encoder import batches_by_length, load_encoder
+from relevance_eval.exporters.builtin.encoder import batches_by_length, encode, padded
 from relevance_eval.exporters.builtin.metrics import rounded
 from relevance_eval.exporters.builtin.pairs import Triple
 
-__all__ = ["Sample", "SchemeCost", "compare", "onnx_encode", "torch_encode"]
+__all__ = ["Sample", "SchemeCost", "compare"]
 
 _BATCH = 16
 _LENGTH = 128
-_ROUNDS = 7
+_ROUNDS = 9
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ class _Session:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = cast(
             "Any",
             onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]),
@@ -84,17 +84,7 @@ class _Session:
         return self._session.run(["last_hidden_state"], used)[0]
 
 
-def _padded(texts: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    width = max(len(text) for text in texts)
-    ids = np.zeros((len(texts), width), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for row, text in enumerate(texts):
-        ids[row, : len(text)] = text
-        mask[row, : len(text)] = 1
-    return ids, mask
-
-
-def onnx_encode(
+def _onnx_encode(
     session: _Session, texts: Mapping[str, NDArray[np.int64]], alone: bool = False
 ) -> dict[str, TextEncoding]:
     """Encode texts by id, in length-sorted batches or each alone."""
@@ -106,27 +96,10 @@ def onnx_encode(
     )
     found: dict[str, TextEncoding] = {}
     for batch in batches:
-        states = session.run(*_padded([texts[names[row]] for row in batch]))
+        states = session.run(*padded([texts[names[row]] for row in batch]))
         for place, row in enumerate(batch):
             ids = texts[names[row]]
             found[names[row]] = text_encoding(ids, states[place, : len(ids)])
-    return found
-
-
-def torch_encode(
-    model: BertModel, texts: Mapping[str, NDArray[np.int64]]
-) -> dict[str, TextEncoding]:
-    """Encode texts by id with PyTorch in float32, in length-sorted batches."""
-    names = list(texts)
-    found: dict[str, TextEncoding] = {}
-    with torch.inference_mode():
-        for batch in batches_by_length([len(texts[name]) for name in names]):
-            ids, mask = _padded([texts[names[row]] for row in batch])
-            output = model(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask))
-            states = output.last_hidden_state.numpy()
-            for place, row in enumerate(batch):
-                own = texts[names[row]]
-                found[names[row]] = text_encoding(own, states[place, : len(own)])
     return found
 
 
@@ -149,37 +122,36 @@ def _speeds(sessions: Mapping[str, _Session]) -> dict[str, float]:
     for turn in range(_ROUNDS + 1):
         for name, session in sessions.items():
             start = time.perf_counter()
-            for _ in range(3):
-                session.run(ids, mask)
+            session.run(ids, mask)
             if turn:
-                times[name].append((time.perf_counter() - start) / 3)
+                times[name].append(time.perf_counter() - start)
     return {name: _BATCH / median(values) for name, values in times.items()}
 
 
 def compare(
-    weights: Path, files: Mapping[str, Path], head: OrdinalHead, sample: Sample, lonely: int = 200
+    model: BertModel,
+    files: Mapping[str, Path],
+    head: OrdinalHead,
+    sample: Sample,
+    lonely: int = 50,
 ) -> tuple[NDArray[np.float64], dict[str, SchemeCost]]:
     """Expected grades by PyTorch [n] and, by name, what each file costs.
 
-    weights: folder of the PyTorch model. lonely: documents also encoded alone.
+    lonely: documents also encoded alone.
     """
-    model = load_encoder(weights)
     reference = _expected(
-        head,
-        sample.triples,
-        torch_encode(model, sample.queries),
-        torch_encode(model, sample.documents),
+        head, sample.triples, encode(model, sample.queries), encode(model, sample.documents)
     )
-    chosen = set(list(sample.documents)[:lonely])
+    chosen = list(sample.documents)[:lonely]
     few = [triple for triple in sample.triples if triple[1] in chosen]
     rows = np.array([triple[1] in chosen for triple in sample.triples])
     sessions = {name: _Session(path) for name, path in files.items()}
     speeds = _speeds(sessions)
     costs: dict[str, SchemeCost] = {}
     for name, session in sessions.items():
-        queries = onnx_encode(session, sample.queries)
-        given = _expected(head, sample.triples, queries, onnx_encode(session, sample.documents))
-        single = onnx_encode(session, {d: sample.documents[d] for d in chosen}, alone=True)
+        queries = _onnx_encode(session, sample.queries)
+        given = _expected(head, sample.triples, queries, _onnx_encode(session, sample.documents))
+        alone = _onnx_encode(session, {d: sample.documents[d] for d in chosen}, alone=True)
         change = np.abs(given - reference)
         costs[name] = SchemeCost(
             megabytes=files[name].stat().st_size / 1e6,
@@ -187,7 +159,7 @@ def compare(
             largest=float(change.max()),
             mean=float(change.mean()),
             flips=float(np.mean(rounded(given) != rounded(reference))),
-            neighbours=float(np.abs(_expected(head, few, queries, single) - given[rows]).max()),
+            neighbours=float(np.abs(_expected(head, few, queries, alone) - given[rows]).max()),
             expected=given,
         )
     return reference, costs
