@@ -107,7 +107,8 @@ def _download(
     coordinates: Sequence[str], transitive: bool, part: Path, otherwise: str | None
 ) -> None:
     """Bring the jars into `part/jars`."""
-    logger.info("downloading %s from %s (once)", " ".join(coordinates), mirror() or CENTRAL)
+    names = ", ".join(" ".join(c.split(":")[1:]) for c in coordinates)
+    logger.info("downloading %s from %s (once)", names, mirror() or CENTRAL)
     context = _context(part / "repository")
     try:
         artifacts = _artifacts(context, coordinates, transitive)

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -254,5 +255,12 @@ class Project:
 
         if name not in self.config.embedders:
             raise self.unknown("embedder", name, self.config.embedders)
-        settings = EmbedderSettings(**self.config.embedders[name].model_dump())
-        return load_embedder(settings, self.base)
+        if name not in self.loaded:
+            settings = EmbedderSettings(**self.config.embedders[name].model_dump())
+            self.loaded[name] = load_embedder(settings, self.base)
+        return self.loaded[name]
+
+    @cached_property
+    def loaded(self) -> dict[str, Embedder]:
+        """Embedders that were used already: filling an index and asking it need the same one."""
+        return {}
