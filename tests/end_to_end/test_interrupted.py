@@ -18,7 +18,10 @@ Stored = Callable[[Path], int]
 
 
 def started(script: Path, words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
-    """In a session of its own, so that a signal reaches it alone."""
+    """In a session of its own, so that a signal reaches it alone.
+
+    Where the tests run in the background, an interrupt is ignored, and a child would inherit that.
+    """
     return subprocess.Popen(
         [script, *words],
         cwd=folder,
@@ -26,6 +29,7 @@ def started(script: Path, words: Sequence[str], folder: Path) -> subprocess.Pope
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -40,7 +44,7 @@ def wait_for_first_labels(process: subprocess.Popen[str], folder: Path, stored: 
 @pytest.mark.parametrize(
     ("sent", "code", "said"),
     [
-        (signal.SIGINT, 130, "stopped; what was labelled so far is kept\n"),
+        (signal.SIGINT, 130, "\nstopped; what was labelled so far is kept\n"),
         (signal.SIGKILL, -signal.SIGKILL, ""),
     ],
     ids=["ctrl-c", "kill"],
