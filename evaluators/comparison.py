@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,18 @@ from relevance_eval.evaluators.statistics import (
 )
 from relevance_eval.evaluators.verdict import Rule, Verdict, decide
 
-__all__ = ["Change", "Comparison", "Contrast", "Difference", "Plan", "RankerSummary", "compare"]
+__all__ = [
+    "Change",
+    "Comparison",
+    "Contrast",
+    "Difference",
+    "Plan",
+    "RankerSummary",
+    "check_names",
+    "compare",
+]
 
+Ungraded = Mapping[str, Collection[str]]
 TIE = 1e-9
 """Per-query values that are closer than this count as a tie: they differ by rounding alone."""
 
@@ -55,7 +66,7 @@ class Plan:
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        return (self.primary, *(m for m in self.others if m != self.primary))
+        return (self.primary, *(m for m in self.others if str(m) != str(self.primary)))
 
 
 @dataclass(frozen=True)
@@ -133,10 +144,17 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was computed; what was bought for it is told by the Labelling."""
+    """Everything that was computed; what was bought for it is told by the Labelling.
+
+    Attributes:
+        queries: how many of the set were measured.
+        unanswered: ids of those that were left out, since a ranker's search failed for them: no
+            answer is not a bad answer.
+    """
 
     plan: Plan
     queries: int
+    unanswered: Sequence[str]
     rankers: Sequence[RankerSummary]
     contrasts: Sequence[Contrast]
 
@@ -146,20 +164,27 @@ def compare(
     queries: Sequence[Query],
     judged: Mapping[str, Mapping[str, Judgment]],
     plan: Plan,
+    ungraded: Ungraded = MappingProxyType({}),
 ) -> Comparison:
     """Measures all runs on one ideal and tests each against the first.
 
     Args:
         runs: the baseline, then one or more rankers, each with its own name.
         queries: all of the set; one that a run lacks counts as having returned nothing.
-        judged: query id to document id to graded judgment, over all runs' pools.
+        judged: query id to document id to graded judgment, over all runs' pools. A document that
+            is not in it gains nothing, as in `trec_eval`.
+        ungraded: query id to ids of documents whose label failed. They are taken out of the
+            lists, since a failure is not a grade 0; Judged@k shows how many there are.
 
     Raises:
         UsageError: fewer than two runs, two of one name, or no query left to measure on.
     """
-    check_runs(runs)
+    check_names([run.ranker for run in runs])
+    failed = {q for run in runs for q, result in run.results.items() if result.failed}
+    unanswered = [q.id for q in queries if q.id in failed]
+    queries = [q for q in queries if q.id not in failed]
     query_ids = [q.id for q in queries]
-    summaries = [summarise(run, query_ids, judged, plan) for run in runs]
+    summaries = [summarise(run, query_ids, judged, plan, ungraded) for run in runs]
     if not summaries[0].values[str(plan.primary)]:
         raise UsageError(
             "no query is left to measure on: nothing found has any gain",
@@ -167,12 +192,12 @@ def compare(
         )
     table = {str(m): differences(summaries, m, plan) for m in plan.measures}
     contrasts = contrast(summaries, queries, table, plan)
-    return Comparison(plan, len(queries), summaries, contrasts)
+    return Comparison(plan, len(queries), unanswered, summaries, contrasts)
 
 
-def check_runs(runs: Sequence[Run]) -> None:
-    names = [run.ranker for run in runs]
-    if len(runs) < 2:
+def check_names(names: Sequence[str]) -> None:
+    """Raises UsageError unless there are two rankers or more, each with its own name."""
+    if len(names) < 2:
         raise UsageError("two rankers or more are needed, the baseline first")
     if len(set(names)) < len(names):
         raise UsageError(
@@ -186,8 +211,15 @@ def summarise(
     query_ids: Sequence[str],
     judged: Mapping[str, Mapping[str, Judgment]],
     plan: Plan,
+    ungraded: Ungraded,
 ) -> RankerSummary:
-    values = {str(m): measure_run(run, query_ids, judged, m, plan.no_gain) for m in plan.measures}
+    listed = condensed(run, ungraded)
+    values = {
+        str(m): measure_run(
+            run if m.kind == "Judged" else listed, query_ids, judged, m, plan.no_gain
+        )
+        for m in plan.measures
+    }
     asked = set(query_ids)
     took = [r.took for q, r in run.results.items() if q in asked and r.took is not None]
     return RankerSummary(
@@ -195,10 +227,19 @@ def summarise(
         measures={m: mean_interval(array(v)) for m, v in values.items() if v},
         values=values,
         empty=[q for q in query_ids if not run.hits(q)],
-        problems={q: p for q, p in run.problems().items() if q in asked},
+        problems={q: p for q, p in run.problems().items() if q in asked or run.results[q].failed},
         took_p50=float(np.percentile(took, 50)) if took else None,
         took_p95=float(np.percentile(took, 95)) if took else None,
     )
+
+
+def condensed(run: Run, ungraded: Ungraded) -> Run:
+    """The run without these documents: a condensed list (Sakai, SIGIR 2007)."""
+    results = {
+        q: replace(r, hits=tuple(h for h in r.hits if h.document_id not in ungraded.get(q, ())))
+        for q, r in run.results.items()
+    }
+    return Run(run.ranker, results)
 
 
 def array(values: Mapping[str, float]) -> npt.NDArray[np.float64]:
@@ -255,8 +296,11 @@ def contrast(
     plan: Plan,
 ) -> list[Contrast]:
     baseline, *others = summaries
+    # Rankers that all find nothing of use are not shown to be equivalent by that.
+    useful = any(any(s.values[str(plan.primary)].values()) for s in summaries)
+    margin = plan.rule.margin if useful else 0.0
     equivalence = holm(
-        [equivalence_p(per_query(baseline, o, plan.primary), plan.rule.margin) for o in others]
+        [equivalence_p(per_query(baseline, o, plan.primary), margin) for o in others]
     )
     contrasts: list[Contrast] = []
     for place, other in enumerate(others):

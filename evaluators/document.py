@@ -56,7 +56,8 @@ def document_from(
 ) -> Document:
     """A document out of an index's `_source`; `fields` says which index field plays which role.
 
-    A name with dots reaches into objects. Lists become lines, other values their JSON.
+    A name with dots reaches into objects, and into each of a list of them. Lists become
+    lines, other values their JSON.
     """
     texts = {role: clean(value_at(source, name)) for role, name in fields.items()}
     return Document(identifier, {role: text for role, text in texts.items() if text})
@@ -66,8 +67,17 @@ def value_at(source: Mapping[str, Any], name: str) -> Any:
     if name in source:
         return source[name]
     head, _, rest = name.partition(".")
-    inner = source.get(head)
-    return value_at(cast(dict[str, Any], inner), rest) if rest and isinstance(inner, dict) else None
+    return value_within(source.get(head), rest) if rest else None
+
+
+def value_within(inner: Any, name: str) -> Any:
+    """As Elasticsearch has it, a list of objects is a list of values under each of their names."""
+    if isinstance(inner, dict):
+        return value_at(cast(dict[str, Any], inner), name)
+    if isinstance(inner, list):
+        values = (value_within(item, name) for item in cast(list[Any], inner))
+        return [value for value in values if value is not None]
+    return None
 
 
 def clean(value: Any) -> str:

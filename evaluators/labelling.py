@@ -44,7 +44,8 @@ class Labelling:
     Attributes:
         judgments: by pair key; failed pairs are in it with their reason.
         needed, reused, bought, failed, refused: counts of distinct pairs. `needed` is the sum of
-            the other four.
+            the other four. A refusal out of the store counts as refused, not as reused: it is as
+            little of a grade as a new one.
         by_people: how many of the reused come from people.
         seconds: spent in the labeler.
     """
@@ -91,13 +92,14 @@ def label(
     started = time.perf_counter()
     bought = buy(missing, labeler, store, progress)
     outcomes = [j.outcome for j in bought.values()]
+    refused_before = sum(j.outcome is Outcome.REFUSED for j in known.values())
     return Labelling(
         judgments=known | bought,
         needed=len(distinct),
-        reused=len(known),
+        reused=len(known) - refused_before,
         bought=outcomes.count(Outcome.GRADED),
         failed=outcomes.count(Outcome.FAILED),
-        refused=outcomes.count(Outcome.REFUSED),
+        refused=outcomes.count(Outcome.REFUSED) + refused_before,
         by_people=sum(j.labeler.startswith("person:") for j in known.values()),
         seconds=time.perf_counter() - started,
     )

@@ -19,7 +19,7 @@ class Query:
     """What a person typed.
 
     Attributes:
-        id: unique within a set, without white space.
+        id: unique within a set, of characters that can be shown, without white space.
         text: 1 to 4,096 characters, as typed.
         tags: what slices are made of, such as `{"kind": "author", "band": "tail"}`.
     """
@@ -76,6 +76,12 @@ def check_query(query: Query, place: str) -> None:
             f"the query id {query.id!r} is empty or holds white space",
             where=place,
             remedy="TREC files cannot hold such an id: rename it",
+        )
+    if not query.id.isprintable():
+        raise InputError(
+            f"the query id {query.id!r} holds characters that cannot be shown",
+            where=place,
+            remedy="rename it",
         )
 
 

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from relevance_eval.errors import InputError, storage_error
 
 __all__ = ["Hit", "Result", "Run", "order_hits", "read_lines", "read_run", "write_run"]
 
 # All white space of Unicode, and the percent sign itself, so that every id comes back as it was.
-ESCAPES = {c: quote(c) for c in map(chr, range(0x3001)) if c.isspace() or c == "%"}
-UNESCAPES = {escaped: plain for plain, escaped in ESCAPES.items()}
-ESCAPED = re.compile("|".join(UNESCAPES))
+QUOTED = "quoted:"
+"""Stands before an id that a TREC file cannot hold as it is. Without it an id is taken as it
+stands, so that other tools' ids, URLs with %20 among them, come back unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,13 @@ class Result:
         hits: best first.
         took: milliseconds spent by the server, if it said so.
         problem: why the hits may be incomplete (failed shards, a time-out, an error), or None.
+        failed: there is no answer at all; the ranker may not be judged by this query.
     """
 
     hits: tuple[Hit, ...]
     took: int | None = None
     problem: str | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def order_hits(hits: Iterable[Hit]) -> tuple[Hit, ...]:
 
 
 def write_run(path: Path, run: Run) -> None:
-    """TREC lines `query Q0 document rank score tag`; white space and % in an id are
-    percent-encoded.
+    """TREC lines `query Q0 document rank score tag`; an id with white space is written as
+    `quoted:` and its percent-encoding.
 
     Raises StorageError if the disk is full or the folder cannot be written.
     """
@@ -134,8 +136,9 @@ def number(text: str, place: str) -> float:
 
 
 def escape(text: str) -> str:
-    return re.sub(r"[\s%]", lambda m: ESCAPES[m[0]], text)
+    plain = text and not text.startswith(QUOTED) and not re.search(r"\s", text)
+    return text if plain else QUOTED + quote(text, safe="/:")
 
 
 def unescape(text: str) -> str:
-    return ESCAPED.sub(lambda m: UNESCAPES[m[0]], text)
+    return unquote(text.removeprefix(QUOTED)) if text.startswith(QUOTED) else text

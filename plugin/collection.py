@@ -20,7 +20,7 @@ from relevance_eval.plugin import datasets
 from relevance_eval.plugin.embedders import Embedder, passage_text
 from relevance_eval.plugin.server import translated
 
-__all__ = ["Source", "is_loaded", "load_documents", "open_source", "read_mapping"]
+__all__ = ["Source", "exists", "is_loaded", "load_documents", "open_source", "read_mapping"]
 
 AT_ONCE = 100
 STAMP = "relevance-eval"
@@ -97,17 +97,31 @@ def is_loaded(
     *,
     body: Mapping[str, Any] | None = None,
     embedder: Embedder | None = None,
+    fields: Mapping[str, str] = DEFAULT_FIELDS,
 ) -> bool:
     """Whether `load_documents` loaded exactly this to the end, with this body and embedder."""
+    if not exists(client, index):
+        return False
     with translated(f"index {index}"):
-        if not client.indices.exists(index=index):
-            return False
         mapping = next(iter(client.indices.get_mapping(index=index).values()))
-    return mapping["mappings"].get("_meta", {}).get(STAMP) == stamp(source, body, embedder)
+    return mapping["mappings"].get("_meta", {}).get(STAMP) == stamp(source, body, embedder, fields)
 
 
-def stamp(source: Source, body: Mapping[str, Any] | None, embedder: Embedder | None) -> str:
-    settings = asdict(embedder.settings) if embedder else None
+def exists(client: Elasticsearch, index: str) -> bool:
+    with translated(f"index {index}"):
+        return bool(client.indices.exists(index=index))
+
+
+def stamp(
+    source: Source,
+    body: Mapping[str, Any] | None,
+    embedder: Embedder | None,
+    fields: Mapping[str, str],
+) -> str:
+    settings: dict[str, Any] | None = None
+    if embedder:
+        read = {role: fields.get(role) for role in embedder.settings.fields}
+        settings = {**asdict(embedder.settings), "documents": read}
     text = json.dumps([source.fingerprint, body or {}, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -119,6 +133,7 @@ def load_documents(
     *,
     body: Mapping[str, Any] | None = None,
     embedder: Embedder | None = None,
+    fields: Mapping[str, str] = DEFAULT_FIELDS,
     replace: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
@@ -129,6 +144,7 @@ def load_documents(
     Args:
         body: settings and mappings of the index; the server's defaults if None.
         embedder: adds a vector to each document, in its target field.
+        fields: role to index field, as in `document_from`, of what the embedder reads.
         replace: delete an index of this name first. Without it, an index that exists raises.
 
     Raises:
@@ -147,34 +163,36 @@ def load_documents(
         done = 0
         try:
             for _ in streaming_bulk(
-                client, actions(index, source, embedder), chunk_size=AT_ONCE, max_retries=4
+                client, actions(index, source, embedder, fields), chunk_size=AT_ONCE, max_retries=4
             ):
                 done += 1
                 if done % AT_ONCE == 0 or done == source.count:
                     progress(done, source.count)
         except BulkIndexError as error:
             raise refused(error, source) from error
-        client.indices.put_mapping(index=index, meta={STAMP: stamp(source, body, embedder)})
+        client.indices.put_mapping(index=index, meta={STAMP: stamp(source, body, embedder, fields)})
         client.indices.refresh(index=index)
         return int(client.count(index=index)["count"])
 
 
-def actions(index: str, source: Source, embedder: Embedder | None) -> Iterator[dict[str, Any]]:
+def actions(
+    index: str, source: Source, embedder: Embedder | None, fields: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
     rows = source.rows()
     while chunk := list(islice(rows, AT_ONCE)):
-        for (identifier, row), vector in zip(chunk, vectors(chunk, embedder), strict=True):
+        for (identifier, row), vector in zip(chunk, vectors(chunk, embedder, fields), strict=True):
             yield {"_index": index, "_id": identifier, "_source": {**row, **vector}}
 
 
 def vectors(
-    chunk: Sequence[tuple[str, Row]], embedder: Embedder | None
+    chunk: Sequence[tuple[str, Row]], embedder: Embedder | None, fields: Mapping[str, str]
 ) -> list[dict[str, list[float]]]:
     """The vector field of each document; nothing for one without text, or without an embedder."""
     if embedder is None:
         return [{} for _ in chunk]
     settings = embedder.settings
     texts = [
-        passage_text(document_from(identifier, row, DEFAULT_FIELDS), settings.fields)
+        passage_text(document_from(identifier, row, fields), settings.fields)
         for identifier, row in chunk
     ]
     filled = [text for text in texts if text]

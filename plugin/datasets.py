@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from relevance_eval.errors import DependencyError, InputError, StorageError
+from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.query import Query, check_queries
 
 __all__ = ["PREFIX", "documents", "qrels", "queries"]
@@ -59,15 +60,28 @@ def queries(name: str) -> list[Query]:
 
 
 def qrels(name: str) -> dict[str, dict[str, int]]:
-    """Query id to document id to grade; negative grades count as 0."""
+    """Query id to document id to grade; negative grades count as 0.
+
+    Raises InputError for a grade above the scale: no measure here has a place for it.
+    """
     found = dataset(name)
     need(found.has_qrels(), name, "judgments")
     grades: dict[str, dict[str, int]] = {}
     with reading(name):
         for item in found.qrels_iter():
             graded = grades.setdefault(str(item.query_id), {})
-            graded[str(item.doc_id)] = max(int(item.relevance), 0)
+            graded[str(item.doc_id)] = on_scale(int(item.relevance), name)
     return grades
+
+
+def on_scale(grade: int, name: str) -> int:
+    if grade > max(GRADES):
+        raise InputError(
+            f"the grade {grade} is outside the scale 0 to {max(GRADES)}",
+            where=name,
+            remedy="map the collection's grades to the scale first, in a file of TREC qrels",
+        )
+    return max(grade, 0)
 
 
 def need(present: bool, name: str, what: str) -> None:

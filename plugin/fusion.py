@@ -12,8 +12,8 @@ __all__ = ["fuse"]
 def fuse(parts: Sequence[Result], *, constant: int, k: int) -> Result:
     """The k best by Σ 1 / (constant + rank); ties by falling document id.
 
-    `took` is the sum of the parts' (as if asked one after the other), and a problem of any part
-    is one of the whole.
+    `took` is the sum of the parts' (as if asked one after the other), a problem of any part is
+    one of the whole, and where a part has no answer, the whole has none.
     """
     scores: dict[str, float] = {}
     for part in parts:
@@ -22,4 +22,7 @@ def fuse(parts: Sequence[Result], *, constant: int, k: int) -> Result:
     hits = order_hits(Hit(i, s) for i, s in scores.items())[:k]
     took = [p.took for p in parts if p.took is not None]
     problems = [p.problem for p in parts if p.problem]
-    return Result(hits, sum(took) if took else None, "; ".join(problems) or None)
+    problem = "; ".join(problems) or None
+    if any(p.failed for p in parts):
+        return Result((), None, problem, failed=True)
+    return Result(hits, sum(took) if took else None, problem)

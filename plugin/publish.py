@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 from relevance_eval.errors import MissingIndexError
 from relevance_eval.plugin.server import translated
 
-__all__ = ["COMPARISONS", "publish", "set_up"]
+__all__ = ["COMPARISONS", "check_set_up", "publish", "set_up"]
 
 COMPARISONS = "relevance-eval-comparisons"
 MAPPINGS: dict[str, Any] = {
@@ -41,17 +41,23 @@ def set_up(client: Elasticsearch) -> bool:
         return True
 
 
+def check_set_up(client: Elasticsearch) -> None:
+    """Raises MissingIndexError if `set_up` was never run: nothing is created without asking."""
+    with translated(f"index {COMPARISONS}"):
+        there = client.indices.exists(index=COMPARISONS)
+    if not there:
+        raise MissingIndexError(
+            f"there is no index {COMPARISONS}", remedy="relevance-eval attach --setup creates it"
+        )
+
+
 def publish(client: Elasticsearch, answer: Mapping[str, Any]) -> int:
     """Adds one document for each ranker compared; returns how many.
 
-    Raises MissingIndexError if `set_up` was never run: nothing is created without asking.
+    Raises MissingIndexError if `set_up` was never run.
     """
+    check_set_up(client)
     with translated(f"index {COMPARISONS}"):
-        if not client.indices.exists(index=COMPARISONS):
-            raise MissingIndexError(
-                f"there is no index {COMPARISONS}",
-                remedy="relevance-eval attach --setup creates it",
-            )
         rows = rows_of(answer)
         for row in rows:
             client.index(index=COMPARISONS, document=row)

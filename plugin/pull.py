@@ -114,11 +114,15 @@ def pull(
 
 
 def plan(rankers: Sequence[Ranker], queries: Sequence[Query], k: int) -> list[Search]:
-    """Each search once, also where a component serves several rankers to one depth."""
+    """Each search once, also where a component serves several rankers to one depth.
+
+    Query by query, so that every point in time is used all along: one that waited for the other
+    rankers to end would expire.
+    """
     wanted: dict[tuple[str, str, int], Search] = {}
-    for ranker in rankers:
-        for component in components(ranker):
-            for query in queries:
+    for query in queries:
+        for ranker in rankers:
+            for component in components(ranker):
                 search = Search(component, query, depth(ranker, k))
                 wanted.setdefault(search.key, search)
     return list(wanted.values())
@@ -224,15 +228,17 @@ def result_of(response: Response, own_order: bool) -> Result:
 
     Args:
         own_order: the body sorts by something else than the score; hits keep that order, and
-            their place, negated, stands for a score.
+            their place, negated, stands for a score. So it is without scores, too, as where a
+            retriever sorts.
     """
     if "error" in response:
-        return Result((), None, f"{response.get('status')}: {reason_of(response)}")
+        problem = f"{response.get('status')}: {reason_of(response)}"
+        return Result((), None, problem, failed=True)
     found = response["hits"]["hits"]
-    if own_order:
+    if own_order or any(h["_score"] is None for h in found):
         hits = tuple(Hit(h["_id"], -float(place)) for place, h in enumerate(found, start=1))
     else:
-        hits = order_hits(Hit(h["_id"], float(h["_score"] or 0.0)) for h in found)
+        hits = order_hits(Hit(h["_id"], float(h["_score"])) for h in found)
     return Result(hits, int(response["took"]), problem_of(response))
 
 

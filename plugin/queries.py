@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relevance_eval.errors import InputError, storage_error
-from relevance_eval.evaluators.jsonl import read_rows
+from relevance_eval.evaluators.jsonl import read_rows, text_of
 from relevance_eval.evaluators.query import Query, check_queries
 from relevance_eval.plugin import datasets
 
@@ -78,16 +78,14 @@ def gather(source: str, rows: Iterable[Row]) -> Imported:
 
 def from_jsonl(path: Path) -> Iterator[Row]:
     for place, row in read_rows(path):
-        text = row.get("text", row.get("query"))
-        if not isinstance(text, str):
-            raise InputError("the field 'text' is missing or is not text", where=place)
-        identifier = row.get("id")
+        text = text_of(row, "query" if "query" in row and "text" not in row else "text", place)
+        identifier = None if row.get("id") is None else text_of(row, "id", place)
         tags = {
             k: str(v)
             for k, v in row.items()
-            if k not in ("id", "text", "query") and isinstance(v, str | int | float)
+            if k != "id" and not is_text(k) and isinstance(v, str | int | float)
         }
-        yield place, None if identifier is None else str(identifier), text, tags
+        yield place, identifier, text, tags
 
 
 def from_tsv(path: Path) -> Iterator[Row]:
@@ -114,13 +112,19 @@ def from_csv(path: Path) -> Iterator[Row]:
 
 def csv_rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Row]:
     names = reader.fieldnames or []
-    column = next((n for n in names if n.strip().lower() in ("text", "query")), None)
+    column = next((n for n in names if is_text(n)), None)
+    key = next((n for n in names if n.strip().lower() == "id"), "id")
     if column is None:
         raise InputError("no column is named text or query", where=f"{path}:1")
     for row in reader:
         place = f"{path}:{reader.line_num}"
-        tags = {k: v for k, v in row.items() if k not in (column, "id", "rest") and v}
-        yield place, row.get("id") or None, row[column] or "", tags
+        tags = {k: v for k, v in row.items() if k not in (key, "rest") and not is_text(k) and v}
+        yield place, row.get(key) or None, row[column] or "", tags
+
+
+def is_text(name: str) -> bool:
+    """Whether a column holds the query; as a tag, it would take the text's place when written."""
+    return name.strip().lower() in ("text", "query")
 
 
 def text_lines(path: Path) -> Iterator[tuple[str, str]]:

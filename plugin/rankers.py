@@ -10,6 +10,7 @@ from relevance_eval.errors import TemplateError
 from relevance_eval.plugin.templates import QueryTemplate, Value
 
 __all__ = [
+    "OURS",
     "SAMPLES",
     "FusedRanker",
     "Ranker",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -11,13 +12,17 @@ from typing import Any
 from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, Elasticsearch
 
+from relevance_eval.plugin.rankers import OURS
 from relevance_eval.plugin.server import reason_of, translated
 
 __all__ = ["KEEP_ALIVE", "Load", "Response", "framed", "search_all"]
 
+LOG = logging.getLogger(__name__)
 RETRIED = {429, 502, 503, 504}
 NO_ANSWER = 504
 WRONG = 400
+LONGEST_PAUSE = 30.0
+"""Seconds; doubled further, a pause would outlast the point in time."""
 
 Body = Mapping[str, Any]
 Response = Mapping[str, Any]
@@ -36,7 +41,7 @@ class Load:
         batch: searches in one request, 1 or more.
         in_flight: requests at a time, 1 or more.
         retries: further tries after 429, 502, 503, 504 or a time-out, 0 or more.
-        pause: seconds before the first retry, doubled before each further one.
+        pause: seconds before the first retry, doubled before each further one; 30 at most.
     """
 
     batch: int = 20
@@ -46,10 +51,12 @@ class Load:
 
 
 def framed(body: Mapping[str, Any], pit: str, k: int) -> dict[str, Any]:
-    """The body with the keys that are ours. A document is found by many searches: its text is
-    fetched once, later."""
+    """The body with the keys that are ours, whatever a template stored on the server says of them.
+
+    A document is found by many searches: its text is fetched once, later.
+    """
     return {
-        **body,
+        **{key: value for key, value in body.items() if key not in OURS},
         "pit": {"id": pit, "keep_alive": KEEP_ALIVE},
         "size": k,
         "_source": False,
@@ -96,6 +103,8 @@ def search_batch(client: Elasticsearch, bodies: Sequence[Body], load: Load) -> l
         again = [i for i, r in enumerate(responses) if r.get("status") in RETRIED]
         if not again:
             break
+        status = responses[again[0]]["status"]
+        LOG.info("searching %d again after status %s, in %g s", len(again), status, pause)
         time.sleep(pause)
         for i, response in zip(again, send(client, [bodies[i] for i in again]), strict=True):
             responses[i] = response
@@ -103,7 +112,7 @@ def search_batch(client: Elasticsearch, bodies: Sequence[Body], load: Load) -> l
 
 
 def pauses(load: Load) -> Iterator[float]:
-    return (load.pause * 2**attempt for attempt in range(load.retries))
+    return (min(load.pause * 2**attempt, LONGEST_PAUSE) for attempt in range(load.retries))
 
 
 def send(client: Elasticsearch, bodies: Sequence[Body]) -> list[Response]:

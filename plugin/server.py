@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,13 @@ def connect(connection: Connection) -> Elasticsearch:
 
 
 def secret(variable: str, key: str) -> str:
+    """Raises ConfigError; it names the variable unless that could be the secret itself."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        raise ConfigError(
+            "the name of an environment variable is needed, not what it holds",
+            where=f"[elasticsearch] {key}",
+            remedy="put the secret into a variable, and the variable's name here",
+        )
     value = os.environ.get(variable)
     if not value:
         raise ConfigError(

@@ -40,6 +40,7 @@ def comparison_result(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "baseline": comparison.rankers[0].ranker,
         "queries": comparison.queries,
+        "unanswered": list(comparison.unanswered),
         "depth": evaluation.collected.depth,
         "plan": plan_result(comparison.plan),
         "labeler": {

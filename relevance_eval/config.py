@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,14 @@ __all__ = [
 EMBEDDED = "embedded"
 DEFAULT_MEASURES = ["nDCG@10", "P@5", "P@10", "RR", "ERR@10", "Judged@10"]
 Positive = Annotated[int, Field(ge=1)]
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SINGLE = ("rank_constant", "window")
+IDLE = {
+    "template": SINGLE,
+    "stored_template": ("embedder", *SINGLE),
+    "fuse": ("embedder", "timeout", "params", "index", "routing", "preference"),
+}
+"""Form of a ranker to the options that would do nothing in it."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -65,6 +74,14 @@ class ElasticsearchConfig(Section):
     @property
     def embedded(self) -> bool:
         return self.url == EMBEDDED and not self.cloud_id
+
+    @field_validator("api_key_env", "username_env", "password_env")
+    @classmethod
+    def no_secret(cls, name: str | None) -> str | None:
+        """A secret that was put here by mistake is refused, and not repeated in a message."""
+        if name is not None and not VARIABLE.fullmatch(name):
+            raise ValueError("the name of an environment variable is needed, not what it holds")
+        return name
 
     @model_validator(mode="after")
     def whole_credentials(self) -> ElasticsearchConfig:
@@ -128,12 +145,22 @@ class RankerConfig(Section):
 
     @model_validator(mode="after")
     def one_form(self) -> RankerConfig:
-        forms = [self.template, self.stored_template, self.fuse]
-        if sum(form is not None for form in forms) != 1:
+        forms = [form for form in IDLE if getattr(self, form) is not None]
+        if len(forms) != 1:
             raise ValueError("exactly one of template, stored_template and fuse is needed")
         if self.fuse is not None and len(set(self.fuse)) < 2:
             raise ValueError("fuse names two rankers or more")
+        for option in IDLE[forms[0]]:
+            if option in self.model_fields_set:
+                raise ValueError(f"{option} does nothing in a ranker with {forms[0]}")
         return self
+
+
+def check_roles(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in DEFAULT_FIELDS:
+            known = ", ".join(DEFAULT_FIELDS)
+            raise ValueError(f"there is no role {name!r}; the roles are {known}")
 
 
 class EmbedderConfig(Section):
@@ -146,6 +173,12 @@ class EmbedderConfig(Section):
     fields: tuple[str, ...] = ("title", "body")
     target: str = "embedding"
     max_tokens: Annotated[int, Field(ge=1, le=512)] = 256
+
+    @field_validator("fields")
+    @classmethod
+    def known_roles(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
+        check_roles(fields)
+        return fields
 
 
 class LabellingConfig(Section):
@@ -161,7 +194,7 @@ class PullConfig(Section):
         batch: searches in one request.
         in_flight: requests at a time.
         retries: further tries after 429, 502, 503, 504 and time-outs.
-        pause: seconds before the first retry, doubled before each further one.
+        pause: seconds before the first retry, doubled before each further one; 30 at most.
     """
 
     batch: Annotated[int, Field(ge=1, le=500)] = 20
@@ -220,10 +253,7 @@ class Config(Section):
     @field_validator("documents")
     @classmethod
     def known_roles(cls, documents: dict[str, str]) -> dict[str, str]:
-        for role in documents:
-            if role not in DEFAULT_FIELDS:
-                known = ", ".join(DEFAULT_FIELDS)
-                raise ValueError(f"there is no role {role!r}; the roles are {known}")
+        check_roles(documents)
         return documents
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relevance_eval.errors import ConfigError, InputError, LabelerError, UsageError
-from relevance_eval.evaluators.comparison import Comparison, Plan, compare
+from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare
 from relevance_eval.evaluators.document import Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelling import Labeler, Labelling, label
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Collected", "Evaluation", "Judged", "collect", "evaluate", "grade"]
 
+QRELS = "person:qrels"
 Judged = Mapping[str, Mapping[str, Judgment]]
 """Query id to document id to graded judgment."""
 
@@ -144,9 +145,10 @@ def is_file(project: Project, name: str) -> bool:
         return False
     if Path(name).is_file():
         return True
-    if Path(name).suffix or "/" in name:
+    if Path(name).suffix == ".run" or "/" in name:
         raise InputError("there is no such run file", where=name)
-    raise project.unknown("ranker", name, project.config.rankers)
+    remedy = project.unknown("ranker", name, project.config.rankers).remedy
+    raise UsageError(f"there is no ranker and no run file {name!r}", remedy=remedy)
 
 
 def check_files(files: Mapping[str, Run], queries: Sequence[Query]) -> None:
@@ -224,13 +226,17 @@ def check_graded(labelling: Labelling, labeler: Labeler) -> None:
 
 def with_ideal(judged: Judged, people: Iterable[Qrels]) -> Judged:
     """The judgments, and people's grades of documents that no ranker found: the ideal has them."""
-    whole = {q: dict(known) for q, known in judged.items()}
+    votes: dict[str, dict[str, list[Judgment]]] = {}
     for qrels in people:
         for query_id, grades in qrels.items():
-            known = whole.setdefault(query_id, {})
             for document_id, grade in grades.items():
-                known.setdefault(document_id, Judgment.certain("person:qrels", grade))
-    return whole
+                given = votes.setdefault(query_id, {}).setdefault(document_id, [])
+                given.append(Judgment.certain(QRELS, grade))
+    shared = {
+        q: {i: Judgment.shared(QRELS, given) for i, given in documents.items()}
+        for q, documents in votes.items()
+    }
+    return {q: shared.get(q, {}) | dict(judged.get(q, {})) for q in {**judged, **shared}}
 
 
 def evaluate(
@@ -244,12 +250,22 @@ def evaluate(
     corpus: Path | None = None,
     people: Mapping[str, Qrels] | None = None,
 ) -> Evaluation:
-    """Pull, label, measure, test: the first name is the baseline."""
+    """Pull, label, measure, test: the first name is the baseline.
+
+    Raises UsageError, before anything is pulled or bought, for fewer than two rankers or two of
+    one name.
+    """
+    check_names([Path(n).stem if is_file(project, n) else n for n in names])
     collected = collect(project, names, queries, task, corpus)
     labelling = grade(project, collected, task, labeler=labeler, people=people)
     started = time.perf_counter()
     judged = with_ideal(labelling.by_id(collected.pairs), (people or {}).values())
-    comparison = compare(collected.runs, queries, judged, plan)
+    ungraded = {
+        q.id: {h.document_id for r in collected.runs for h in r.hits(q.id)}
+        - judged.get(q.id, {}).keys()
+        for q in queries
+    }
+    comparison = compare(collected.runs, queries, judged, plan, ungraded)
     seconds = {
         "pulling": collected.seconds,
         "labelling": labelling.seconds,

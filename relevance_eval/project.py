@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,16 @@ class Project:
         """Where everything of ours is kept: the store, the embedded node, results."""
         return self.base / HOME
 
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the configuration in force and of the rankers' templates."""
+        digest = hashlib.sha256(self.config.hash.encode())
+        for name, ranker in sorted(self.config.rankers.items()):
+            path = self.base / ranker.template if ranker.template else None
+            if path and path.is_file():
+                digest.update(f"\n{name} ".encode() + path.read_bytes())
+        return digest.hexdigest()
+
     def queries(self, file: Path | None = None) -> list[Query]:
         """Raises InputError with the line of what cannot be used."""
         return read_queries(file or self.base / self.config.queries.file)
@@ -88,7 +99,12 @@ class Project:
 
         c = self.config.compare
         primary = parse_measure(c.primary, relevant=c.relevant, gain=c.gain)
-        others = tuple(parse_measure(m, relevant=c.relevant) for m in c.measures)
+        others = tuple(
+            parse_measure(m, relevant=c.relevant, gain=c.gain)
+            if m.startswith("EnDCG")
+            else parse_measure(m, relevant=c.relevant)
+            for m in c.measures
+        )
         deepest = max(m.depth or 0 for m in (primary, *others))
         if deepest > c.depth:
             raise ConfigError(
@@ -230,11 +246,19 @@ class Project:
         source = self.source(settings.documents)
         embedder = self.embedder(settings.embedder) if settings.embedder else None
         body = read_mapping(self.base / settings.mapping) if settings.mapping else None
-        if is_loaded(client, index, source, body=body, embedder=embedder):
+        fields = self.config.documents
+        if is_loaded(client, index, source, body=body, embedder=embedder, fields=fields):
             return
         with task("loading documents") as progress:
             load_documents(
-                client, index, source, body=body, embedder=embedder, replace=True, progress=progress
+                client,
+                index,
+                source,
+                body=body,
+                embedder=embedder,
+                fields=fields,
+                replace=True,
+                progress=progress,
             )
 
     def source(self, name: str) -> Source:

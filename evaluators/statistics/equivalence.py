@@ -10,11 +10,14 @@ from scipy import special
 
 __all__ = ["equivalence_p"]
 
+FEWEST = 5
+
 
 def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
     """p that the mean difference is `margin` or more away from 0: the larger of two one-sided ones.
 
-    At most alpha means equivalent at level alpha (Schuirmann 1987).
+    At most alpha means equivalent at level alpha (Schuirmann 1987). Where no query differs from
+    another there is no spread to judge by: p is 0 within the margin, but 1 below five queries.
 
     Args:
         differences: shape [n].
@@ -26,5 +29,5 @@ def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
     mean = math.fsum(differences) / count
     error = float(np.std(differences, ddof=1)) / math.sqrt(count)
     if error == 0:
-        return 0.0 if abs(mean) < margin else 1.0
+        return 0.0 if abs(mean) < margin and count >= FEWEST else 1.0
     return float(special.stdtr(count - 1, (abs(mean) - margin) / error))

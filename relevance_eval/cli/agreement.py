@@ -60,5 +60,5 @@ def agreement(
         relevant=relevant or project.config.compare.relevant,
         seed=project.config.compare.seed if session.seed is None else session.seed,
     )
-    answer = envelope("agreement", project.config.hash, agreement_result(meeting))
+    answer = envelope("agreement", project.hash, agreement_result(meeting))
     session.console.answer(answer, lambda out: show_agreement(out, meeting))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relevance_eval.cli.options import Session, common
+from relevance_eval.cli.options import Session, agreed, common
+from relevance_eval.cli.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def attach(session: Session, setup: bool, yes: bool) -> None:
             )
             for name in project.config.rankers
         ]
-        created = set_up(client) if setup and (yes or agreed(COMPARISONS)) else False
+        created = set_up(client) if setup and (yes or wanted(COMPARISONS)) else False
     result = {
         "version": version,
         "abilities": {a.name: {"works": a.works, "detail": a.detail} for a in can},
@@ -57,29 +58,23 @@ def attach(session: Session, setup: bool, yes: bool) -> None:
     }
 
     def show(out: Console) -> None:
-        out.print(f"Elasticsearch {version}", markup=False)
+        out.print(f"Elasticsearch {one_line(version)}", markup=False)
         show_abilities(out, can)
         out.print("rankers")
         show_abilities(out, rankers)
         if created:
             out.print(f"created {COMPARISONS}", markup=False)
 
-    session.console.answer(envelope("attach", project.config.hash, result), show)
+    session.console.answer(envelope("attach", project.hash, result), show)
 
 
-def agreed(index: str) -> bool:
-    """Raises UsageError where nobody answers: a script without a terminal, for one."""
-    from relevance_eval.errors import UsageError
-
-    try:
-        return click.confirm(f"Create the index {index}?", err=True)
-    except click.Abort:
-        click.echo(err=True)
-        raise UsageError("nobody has answered", remedy="say --yes with --setup") from None
+def wanted(index: str) -> bool:
+    return agreed(f"Create the index {index}?", "say --yes with --setup")
 
 
 def show_abilities(out: Console, found: Sequence[Ability]) -> None:
     for ability in found:
         sign = "yes" if ability.works else "no "
         detail = f"  {ability.detail}" if ability.detail else ""
-        out.print(f"  {sign}  {ability.name}{detail}", markup=False, soft_wrap=True)
+        text = one_line(f"{ability.name}{detail}")
+        out.print(f"  {sign}  {text}", markup=False, soft_wrap=True)

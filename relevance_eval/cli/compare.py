@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from relevance_eval.cli.options import FILE, Session, common
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from relevance_eval.project import Project
 
 __all__ = ["compare"]
 
@@ -47,9 +53,12 @@ def compare(
     from relevance_eval.cli.tables import show_comparison
     from relevance_eval.evaluation import evaluate
     from relevance_eval.evaluators.qrels import read_people
-    from relevance_eval.results import write_evaluation
+    from relevance_eval.results import check_file_names, run_names, write_evaluation
 
     project = session.project(required=corpus is None)
+    check_file_names(run_names(rankers, project.config.rankers))
+    if publish:
+        published(session, project, None)
     evaluation = evaluate(
         project,
         rankers,
@@ -60,11 +69,22 @@ def compare(
         corpus=corpus,
         people=read_people(qrels),
     )
-    answer = envelope("compare", project.config.hash, comparison_result(evaluation))
-    folder = write_evaluation(project.home, evaluation, answer)
+    answer = envelope("compare", project.hash, comparison_result(evaluation))
+    folder: Path | None = None
+    try:
+        folder = write_evaluation(project.home, evaluation, answer)
+    finally:  # labels and searches are paid for: the answer is shown though the disk is full
+        session.console.answer(answer, lambda out: show_comparison(out, evaluation, folder))
     if publish:
-        from relevance_eval.plugin.publish import publish as send
+        published(session, project, answer)
 
-        with project.session(session.console.task, fill=False) as client:
-            send(client, answer)
-    session.console.answer(answer, lambda out: show_comparison(out, evaluation, folder))
+
+def published(session: Session, project: Project, answer: Mapping[str, Any] | None) -> None:
+    """Publishes the answer; without one, raises what would hinder it before anything is bought."""
+    from relevance_eval.plugin.publish import check_set_up, publish
+
+    with project.session(session.console.task, fill=False) as client:
+        if answer is None:
+            check_set_up(client)
+        else:
+            publish(client, answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from relevance_eval.cli.printable import printable
 
 __all__ = ["Console"]
 
@@ -52,14 +55,14 @@ class Console:
     ) -> None:
         """The answer of a command: the object with `--json`, else what `show` prints of it."""
         if self.as_json:
-            click.echo(json.dumps(answer, ensure_ascii=False, allow_nan=False))
+            click.echo(json.dumps(answer, ensure_ascii=not speaks_utf(), allow_nan=False))
         else:
             show(self.out)
 
     def notice(self, text: str) -> None:
         """A line for people that is not part of the answer."""
         if not self.quiet:
-            self.err.print(text, markup=False)
+            self.err.print(printable(text), markup=False)
 
     @contextmanager
     def task(self, name: str) -> Generator[Callable[[int, int], None]]:
@@ -107,6 +110,11 @@ class PlainProgress:
         self.write(
             f"{self.name}: {done:,} of {total:,}, {rate(done, self.started)}, {left:.0f} s left"
         )
+
+
+def speaks_utf() -> bool:
+    """Whether standard output holds any character; JSON has escapes of its own if it does not."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def rate(done: int, started: float) -> str:

@@ -57,5 +57,5 @@ def label(
     labelling = grade(project, collected, session.console.task, labeler=chosen, people=people)
     if out:
         write_qrels(out, hard_grades(labelling.by_id(collected.pairs)))
-    answer = envelope("label", project.config.hash, labels_result(labelling))
+    answer = envelope("label", project.hash, labels_result(labelling))
     session.console.answer(answer, lambda console: show_labels(console, labelling, chosen.name))

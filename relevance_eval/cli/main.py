@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import NoReturn, cast
@@ -10,6 +11,7 @@ from typing import NoReturn, cast
 import click
 
 from relevance_eval import __version__
+from relevance_eval.cli.printable import printable
 from relevance_eval.errors import RelevanceEvalError, UsageError
 
 __all__ = ["VERBS", "main"]
@@ -59,6 +61,7 @@ def main() -> None:
 
     Not click's standalone mode, which ends with 1 after Ctrl-C or a closed pipe: 1 is the gate's.
     """
+    write_anything()
     try:
         code = group.main(prog_name="relevance-eval", standalone_mode=False)
         sys.stdout.flush()
@@ -83,5 +86,12 @@ def main() -> None:
 
 
 def end(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
     sys.exit(code)
+
+
+def write_anything() -> None:
+    """A character that the output's encoding lacks is shown by its number: no answer is lost."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

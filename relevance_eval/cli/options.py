@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from relevance_eval.cli.console import Console
     from relevance_eval.project import Project
 
-__all__ = ["FILE", "FOLDER", "Session", "common"]
+__all__ = ["FILE", "FOLDER", "Session", "agreed", "common"]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -43,6 +43,17 @@ class Session:
         from relevance_eval.project import open_project
 
         return open_project(self.path, required=required or self.explicit)
+
+
+def agreed(question: str, remedy: str) -> bool:
+    """Raises UsageError where nobody answers: a script without a terminal, for one."""
+    from relevance_eval.errors import UsageError
+
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        raise UsageError("nobody has answered", remedy=remedy) from None
 
 
 def common(verb: Callable[..., None]) -> Callable[..., None]:

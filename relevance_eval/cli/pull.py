@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,7 +17,9 @@ __all__ = ["pull"]
 @click.argument("rankers", nargs=-1, required=True)
 @click.option("--queries", type=FILE, help="Query set, JSON Lines.  [default: the configuration's]")
 @click.option(
-    "--out", type=FOLDER, help="Folder for runs and documents.  [default: .relevance-eval/runs]"
+    "--out",
+    type=FOLDER,
+    help="Folder for runs and documents.  [default: a new one in .relevance-eval/runs]",
 )
 def pull(
     session: Session, rankers: tuple[str, ...], queries: Path | None, out: Path | None
@@ -29,11 +32,13 @@ def pull(
     from relevance_eval.answer import envelope, pull_result
     from relevance_eval.cli.tables import show_pull
     from relevance_eval.evaluation import collect
-    from relevance_eval.results import write_collected
+    from relevance_eval.results import check_file_names, new_folder, run_names, write_collected
 
     project = session.project()
+    check_file_names(run_names(rankers, project.config.rankers))
     collected = collect(project, rankers, project.queries(queries), session.console.task)
-    folder = out or project.home / "runs"
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    folder = out or new_folder(project.home / "runs", created, collected)
     write_collected(folder, collected)
-    answer = envelope("pull", project.config.hash, pull_result(collected, folder))
+    answer = envelope("pull", project.hash, pull_result(collected, folder))
     session.console.answer(answer, lambda console: show_pull(console, collected, folder))

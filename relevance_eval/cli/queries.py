@@ -46,7 +46,7 @@ def import_(session: Session, source: str, out: Path | None, force: bool) -> Non
         "file": str(target),
     }
     session.console.answer(
-        envelope("queries import", project.config.hash, counts),
+        envelope("queries import", project.hash, counts),
         lambda console: console.print(
             f"{len(imported.queries):,} queries are in {target} "
             f"({imported.repeated:,} repeated and {imported.empty:,} empty ones left out)",

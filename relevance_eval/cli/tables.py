@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from relevance_eval.cli.printable import one_line
 from relevance_eval.evaluation import Collected, Evaluation
 from relevance_eval.evaluators.agreement import Agreement
 from relevance_eval.evaluators.comparison import Contrast, Difference, RankerSummary
@@ -28,13 +29,17 @@ COLOURS = {
 }
 
 
-def show_comparison(out: Console, evaluation: Evaluation, folder: Path) -> None:
-    """Verdicts first, then the measures, the queries that moved, what it cost, and its limits."""
+def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -> None:
+    """Verdicts first, then the measures, the queries that moved, what it cost, and its limits.
+
+    Args:
+        folder: where everything is, or None if it could not be written.
+    """
     comparison = evaluation.comparison
     for contrast in comparison.contrasts:
         primary = contrast.differences[str(comparison.plan.primary)]
         colour = COLOURS[contrast.verdict]
-        out.print(f"[bold {colour}]{escape(headline(contrast, primary))}[/]")
+        out.print(f"[bold {colour}]{cell(headline(contrast, primary))}[/]")
         for line in evidence(primary):
             out.print(f"  {line}", highlight=False)
     out.print()
@@ -43,6 +48,11 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path) -> None:
         if contrast.changes:
             out.print(changes_table(contrast, str(comparison.plan.primary)))
     show_labels(out, evaluation.labelling, evaluation.labeler.name)
+    if comparison.unanswered:
+        out.print(
+            f"[yellow]{len(comparison.unanswered):,} queries are left out, since a ranker's search "
+            "failed for them[/]"
+        )
     if evaluation.collected.missing:
         missing = evaluation.collected.missing
         out.print(f"[yellow]{missing:,} documents have no text and count as unjudged[/]")
@@ -54,7 +64,8 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path) -> None:
         "The interval covers the choice of queries, not the labeler's own errors: "
         "relevance-eval agreement QRELS measures those."
     )
-    out.print(f"everything is in {folder}", markup=False, soft_wrap=True)
+    if folder:
+        out.print(f"everything is in {one_line(folder)}", markup=False, soft_wrap=True)
 
 
 def headline(contrast: Contrast, primary: Difference) -> str:
@@ -73,7 +84,7 @@ def evidence(primary: Difference) -> list[str]:
     if primary.low is not None and primary.high is not None:
         lines.append(
             f"95 % interval {primary.low:+.4f} to {primary.high:+.4f}, "
-            f"p = {p_text(primary.p_corrected)} (permutation), {p_text(primary.p_t)} (t-test)"
+            f"p = {p_text(primary.p_corrected)} (permutation), {p_text(primary.p_t)} (t-test alone)"
         )
     lines.append(
         f"{primary.queries} queries: {primary.wins} better, {primary.ties} the same, "
@@ -93,7 +104,7 @@ def measures_table(rankers: Sequence[RankerSummary], names: Sequence[str]) -> Ta
     table = Table(box=None, pad_edge=False)
     table.add_column("mean ± 95 %")
     for ranker in rankers:
-        table.add_column(escape(ranker.ranker), justify="right")
+        table.add_column(cell(ranker.ranker), justify="right")
     for name in names:
         table.add_row(name, *(interval_text(r.measures.get(name)) for r in rankers))
     table.add_row("queries without hits", *(f"{len(r.empty)}" for r in rankers))
@@ -130,22 +141,21 @@ def changes_table(contrast: Contrast, measure: str) -> Table:
         ("change", "right"),
         ("text", "left"),
     ):
-        table.add_column(escape(column), justify=side)  # pyright: ignore[reportArgumentType]
+        table.add_column(cell(column), justify=side)  # pyright: ignore[reportArgumentType]
     for change in contrast.changes:
         table.add_row(
-            escape(change.query_id),
+            cell(change.query_id),
             f"{change.baseline:.3f}",
             f"{change.ranker:.3f}",
             f"{change.difference:+.3f}",
-            escape(printable(change.text, 60)),
+            cell(change.text, 60),
         )
     return table
 
 
-def printable(text: str, width: int) -> str:
-    """A query's text on one line, without characters that could move a terminal's cursor."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return line if len(line) <= width else line[: width - 1] + "…"
+def cell(text: str, width: int | None = None) -> str:
+    """Text of others, where markup is read."""
+    return escape(one_line(text, width))
 
 
 def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
@@ -154,7 +164,7 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
     rate = f" at {speed:,.0f}/s" if speed else ""
     out.print(
         f"labels: {labelling.needed:,} needed, {labelling.reused:,} reused{people}, "
-        f"{labelling.bought:,} bought{rate}, by {labeler}",
+        f"{labelling.bought:,} bought{rate}, by {one_line(labeler)}",
         markup=False,
     )
     if labelling.failed or labelling.refused:
@@ -169,13 +179,13 @@ def show_pull(out: Console, collected: Collected, folder: Path) -> None:
         empty = sum(not run.hits(q.id) for q in collected.queries)
         hits = sum(len(r.hits) for r in run.results.values())
         out.print(
-            f"{run.ranker}: {hits:,} hits for {len(collected.queries):,} queries, "
+            f"{one_line(run.ranker)}: {hits:,} hits for {len(collected.queries):,} queries, "
             f"{empty:,} without any",
             markup=False,
         )
         show_problems(out, run)
     out.print(
-        f"{len(collected.documents):,} documents and the runs are in {folder}",
+        f"{len(collected.documents):,} documents and the runs are in {one_line(folder)}",
         markup=False,
         soft_wrap=True,
     )
@@ -185,17 +195,18 @@ def show_problems(out: Console, run: Run) -> None:
     """The first three, and how many there are."""
     problems = run.problems()
     for query_id, problem in list(problems.items())[:3]:
-        text = printable(f"{run.ranker}, query {query_id}: {problem}", 200)
-        out.print(f"[yellow]{escape(text)}[/]")
+        text = f"{run.ranker}, query {query_id}: {problem}"
+        out.print(f"[yellow]{cell(text, 200)}[/]")
     if len(problems) > 3:
-        out.print(f"[yellow]{escape(run.ranker)}: {len(problems)} queries in all[/]")
+        out.print(f"[yellow]{cell(run.ranker)}: {len(problems)} queries in all[/]")
 
 
 def show_agreement(out: Console, meeting: Meeting) -> None:
     """The figures with their intervals, recall by grade, slices, and the order of systems."""
     found = meeting.agreement
     out.print(
-        f"{meeting.labeler.name} against people: {found.pairs:,} pairs, {found.queries:,} queries",
+        f"{one_line(meeting.labeler.name)} against people: {found.pairs:,} pairs, "
+        f"{found.queries:,} queries",
         markup=False,
     )
     table = Table(box=None, pad_edge=False)
@@ -236,7 +247,7 @@ def slices_table(meeting: Meeting) -> Table:
         table.add_column(column, justify="left" if column == "slice" else "right")
     for name, part in meeting.slices.items():
         table.add_row(
-            escape(name),
+            cell(name),
             f"{part.queries}",
             f"{part.pairs:,}",
             f"{part.quadratic_kappa.mean:.3f}",

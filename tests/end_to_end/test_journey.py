@@ -106,6 +106,32 @@ def test_load_makes_an_index_once(
             es.indices.delete(index="loaded", ignore_unavailable=True)
 
 
+def test_load_asks_before_it_deletes_an_index_of_another_deployment(
+    console_script: Path, cli: Cli, answer: Answer, tmp_path: Path, node_url: str
+) -> None:
+    (tmp_path / "far.toml").write_text(f"[elasticsearch]\nurl = '{node_url}'\nindex = 'far'\n")
+    (tmp_path / "one.jsonl").write_text('{"id": "a", "title": "vpn"}\n')
+    words = ("load", "one.jsonl", "-c", "far.toml", "--replace")
+    with Elasticsearch(node_url) as es:
+        try:
+            es.index(index="far", id="precious", document={}, refresh=True)
+            asked = cli(*words, cwd=tmp_path, code=2).stderr
+            assert "Delete the index far and all that it holds?" in asked
+            assert "error: nobody has answered\n  say --yes with --replace" in asked
+            declined = subprocess.run(
+                [console_script, *words], cwd=tmp_path, input=b"n\n", capture_output=True
+            )
+            assert declined.returncode == 2
+            assert b"error: the index far is kept, and nothing was loaded" in declined.stderr
+            assert es.exists(index="far", id="precious")
+            assert answer(*words, "--yes", cwd=tmp_path)["documents"] == 1
+            assert not es.exists(index="far", id="precious")
+            es.indices.delete(index="far")
+            assert answer(*words, cwd=tmp_path)["documents"] == 1  # nothing to lose
+        finally:
+            es.indices.delete(index="far", ignore_unavailable=True)
+
+
 def test_load_looks_at_every_line_before_it_sends_one(
     complaint: Complaint, project: Path, node_url: str
 ) -> None:
@@ -137,6 +163,19 @@ def test_pull_writes_runs_and_documents_that_others_read(answer: Answer, pulled:
         {"name": "bm25", "hits": len(runs["bm25"]), "empty": [], "problems": {}}
     ]
     assert (pulled / "again" / "bm25.run").read_bytes() == (folder / "bm25.run").read_bytes()
+
+
+def test_a_pull_without_a_folder_gets_a_new_one(answer: Answer, pulled: Path) -> None:
+    """It holds what a run file has no place for, too."""
+    folders = [Path(answer("pull", "bm25", cwd=pulled)["folder"]) for _ in range(2)]
+    assert folders[0] != folders[1]
+    for folder in folders:
+        assert folder.parent == pulled / ".relevance-eval" / "runs"
+        rows = rows_of(folder / "results.jsonl")
+        assert len(rows) == 12
+        assert all(list(row) == ["query", "ranker", "took", "problem"] for row in rows)
+        assert {(row["ranker"], row["problem"]) for row in rows} == {("bm25", None)}
+        assert all(row["took"] >= 0 for row in rows)
 
 
 def test_a_comparison_of_three_rankers(answer: Answer, labelled: Path) -> None:

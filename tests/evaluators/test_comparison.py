@@ -245,3 +245,35 @@ def test_what_cannot_be_compared_is_told(
     with pytest.raises(UsageError) as caught:
         compare(runs, [Query("q", "1")], {"q": certain(x=grade)}, replace(RR, no_gain="skip"))
     explained(caught.value, code=2, where=None, says=says, remedy=remedy)
+
+
+def test_a_query_whose_search_failed_is_left_out_for_all_and_told() -> None:
+    ids = [f"q{i}" for i in range(12)]
+    one, two = (ranked(name, dict.fromkeys(ids, 1)) for name in "ab")
+    broken = {**two.results, "q3": Result((), None, "429: try later", failed=True)}
+    judged = {i: {"good": Judgment.certain("m", 3)} for i in ids}
+    found = compare([one, Run("b", broken)], [Query(i, i) for i in ids], judged, RR)
+    contrast, difference = only(found)
+    assert (found.queries, found.unanswered) == (11, ["q3"])
+    assert (contrast.verdict, difference.mean) == (Verdict.EQUIVALENT, 0.0)
+    assert found.rankers[1].problems == {"q3": "429: try later"}
+
+
+def test_a_failed_label_is_taken_out_of_the_list_and_is_no_grade_0() -> None:
+    ids = [f"q{i}" for i in range(12)]
+    runs = [ranked("a", dict.fromkeys(ids, 1)), ranked("b", dict.fromkeys(ids, 2))]
+    judged = {i: {"good": Judgment.certain("m", 3)} for i in ids}
+    failed = {i: {"bad1"} for i in ids}
+    found = compare(runs, [Query(i, i) for i in ids], judged, RR, failed)
+    assert set(found.rankers[1].values["RR"].values()) == {1.0}
+
+
+def test_rankers_that_find_nothing_of_use_are_not_shown_to_be_equivalent() -> None:
+    contrast, _ = only(compared(RR, [0] * 12, [0] * 12))
+    assert contrast.verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_primary_measure_is_not_replaced_by_another_of_its_name() -> None:
+    exponential = parse_measure("EnDCG@10", gain="exponential")
+    plan = Plan(primary=exponential, others=(parse_measure("EnDCG@10"), parse_measure("RR")))
+    assert plan.measures == (exponential, parse_measure("RR"))

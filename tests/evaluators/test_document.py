@@ -69,6 +69,12 @@ def test_roles_take_the_fields_that_the_configuration_names() -> None:
     }
 
 
+def test_a_path_reaches_through_lists_of_objects() -> None:
+    source = {"authors": [{"name": "Ann"}, {"nick": "B"}, {"name": ["Cy", "Di"]}, "Eve"]}
+    found = document_from("1", source, {"author": "authors.name", "title": "authors.none"})
+    assert found.fields == {"author": "Ann\nCy\nDi"}
+
+
 @pytest.mark.parametrize("name", ["body.x", "meta.who.name", "meta.none"])
 def test_a_path_that_leads_nowhere_gives_no_field(name: str) -> None:
     assert document_from("1", {"body": "b", "meta": {"who": "Ann"}}, {"author": name}).fields == {}

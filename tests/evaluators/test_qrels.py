@@ -24,7 +24,7 @@ def test_grades_come_back_by_query_and_document(path: Path) -> None:
 
 def test_a_line_of_the_file_is_trecs(path: Path) -> None:
     write_qrels(path, {"q1": {"a b": 3}})
-    assert path.read_text() == "q1 0 a%20b 3\n"
+    assert path.read_text() == "q1 0 quoted:a%20b 3\n"
 
 
 def test_junk_counts_as_irrelevant_and_a_grade_may_be_repeated(path: Path) -> None:

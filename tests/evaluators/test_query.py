@@ -46,10 +46,20 @@ def test_tags_are_the_plain_values_of_a_row(path: Path) -> None:
         ({"id": "a", "text": "c"}, "'a' is used twice, first at PATH:1", "its own id"),
         ({"id": "b c", "text": "c"}, "'b c' is empty or holds white space", "rename it"),
         ({"id": "", "text": "c"}, "'' is empty or holds white space", "rename it"),
+        ({"id": "b\x1b[2J", "text": "c"}, "[2J' holds characters that cannot be", "rename it"),
         ({"id": "b"}, "the field 'text' is missing", ""),
         ({"text": "c"}, "the field 'id' is missing", ""),
     ],
-    ids=["empty", "100 kB", "twice", "white space", "no id", "text missing", "id missing"],
+    ids=[
+        "empty",
+        "100 kB",
+        "twice",
+        "white space",
+        "no id",
+        "escape",
+        "text missing",
+        "id missing",
+    ],
 )
 def test_a_query_that_cannot_be_evaluated_is_named(
     path: Path, explained: Callable[..., None], row: dict[str, str], says: str, remedy: str

@@ -28,7 +28,10 @@ def test_a_run_comes_back_with_ids_scores_and_order(path: Path) -> None:
 
 def test_a_line_of_the_file_is_trecs(path: Path) -> None:
     write_run(path, Run("my ranker", {"q1": Result((Hit("a b", 2.5), Hit("c", 1.0)))}))
-    assert path.read_text() == "q1 Q0 a%20b 1 2.5 my%20ranker\nq1 Q0 c 2 1.0 my%20ranker\n"
+    assert path.read_text() == "".join(
+        f"q1 Q0 {name} {rank} quoted:my%20ranker\n"
+        for name, rank in (("quoted:a%20b", "1 2.5"), ("c", "2 1.0"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,8 @@ def test_a_run_that_cannot_be_written_says_where(
     with pytest.raises(StorageError) as caught:
         write_run(path, make_run("a", q="x"))
     explained(caught.value, code=5, where=str(path), says="No such file", remedy="another folder")
+
+
+def test_an_id_of_another_tool_is_taken_as_it_stands(path: Path) -> None:
+    path.write_text("q1 Q0 http://x/a%20b.pdf 1 2.5 other\n")
+    assert read_run(path).hits("q1") == (Hit("http://x/a%20b.pdf", 2.5),)

@@ -101,7 +101,10 @@ def test_an_empty_file(
     ("words", "said"),
     [
         (("compare", "a.run", "c.run"), ["c.run: there is no such run file"]),
-        (("compare", "a.run", "bm25"), ["there is no ranker 'bm25'", "no ranker is configured"]),
+        (
+            ("compare", "a.run", "bm25"),
+            ["no ranker and no run file 'bm25'", "no ranker is configured"],
+        ),
         (("compare", "a.run"), ["two rankers or more are needed, the baseline first"]),
         (("compare", "a.run", "a.run"), ["two rankers have one name: a, a", "name each once"]),
         (("label", "a.run", "--labeler", "nobody"), ["there is no labeler 'nobody'", "'builtin'"]),
@@ -139,7 +142,7 @@ def test_qrels_of_another_collection(complaint: Complaint, folder: Path) -> None
         ("q.xlsx", "x", ["q.xlsx: cannot tell the format from the ending '.xlsx'", "use one of"]),
         ("q.tsv", "q1\tvpn\nno tab\n", ["q.tsv:2: there is no tab between id and text"]),
         ("q.csv", "id,words\n1,vpn\n", ["q.csv:1: no column is named text or query"]),
-        ("q.jsonl", '{"text": "vpn"}\n{"text": 3}\n', ["q.jsonl:2: the field 'text' is missing"]),
+        ("q.jsonl", '{"text": "vpn"}\n{"text": [3]}\n', ["q.jsonl:2: the field 'text' is missing"]),
         ("q.txt", "\n \n", ["q.txt: holds no queries"]),
         ("q.txt", "vpn\n" + "x" * 100_000, ["q.txt:2: query 'q2' has 100,000 characters"]),
     ],

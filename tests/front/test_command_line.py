@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -181,6 +182,48 @@ def test_the_table_is_plain_text_where_there_is_no_terminal(
     done = cli(*compare_words, cwd=folder)
     assert "\x1b" not in done.stdout + done.stderr
     assert re.match(r"(b .* a|not enough evidence .*): EnDCG@10 [+-]\d", done.stdout)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_no_character_is_too_much_for_the_output(
+    console_script: Path, folder: Path, as_json: tuple[str, ...], encoding: str
+) -> None:
+    (folder / "a.run").rename(folder / "ε設.run")
+    done = subprocess.run(
+        [console_script, "compare", "ε設.run", "b.run", *FILES, "-q", *as_json],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        encoding=encoding,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    if as_json:
+        assert json.loads(done.stdout)["result"]["baseline"] == "ε設"
+    else:
+        assert ("ε設" if encoding == "utf-8" else r"\u03b5\u8a2d") in done.stdout
+
+
+def test_what_others_wrote_does_not_steer_the_terminal(
+    cli: Cli, complaint: Complaint, folder: Path
+) -> None:
+    (folder / "a.run").rename(folder / "a\x1b[2J.run")
+    shown = cli("compare", "a\x1b[2J.run", "b.run", *FILES, cwd=folder)
+    assert "\x1b" not in shown.stdout + shown.stderr
+    assert "a [2J" in shown.stdout
+    message = complaint("label", "c\x1b[2J.run", *FILES, cwd=folder)
+    assert message == "error: c [2J.run: there is no such run file\n"
+
+
+def test_an_unknown_name_may_have_been_a_ranker_or_a_file(
+    complaint: Complaint, folder: Path
+) -> None:
+    text = "[rankers.'bm25.v1']\ntemplate = 'a.json'\n"
+    (folder / "relevance-eval.toml").write_text(text)
+    assert complaint("label", "bm25.v2", *FILES, cwd=folder) == (
+        "error: there is no ranker and no run file 'bm25.v2'\n  did you mean bm25.v1?\n"
+    )
 
 
 def test_a_closed_pipe_is_no_fault(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -10,12 +11,16 @@ from typing import Any
 
 import ir_measures
 import pytest
+from click.testing import CliRunner
+
+from relevance_eval.errors import UnreachableError
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 Answer = Callable[..., dict[str, Any]]
 Complaint = Callable[..., str]
 FILES = ("--corpus", "corpus.jsonl", "--queries", "queries.jsonl")
-EXACT = ("qrels.txt", "judgments.jsonl", "queries.jsonl", "documents.jsonl", "a.run", "b.run")
+KEPT = ("judgments.jsonl", "queries.jsonl", "documents.jsonl", "results.jsonl")
+EXACT = ("qrels.txt", *KEPT, "a.run", "b.run")
 
 
 def results(folder: Path) -> list[Path]:
@@ -56,6 +61,50 @@ def test_the_result_folder_holds_what_json_prints(
     (kept,) = results(folder)
     assert json.loads((kept / "comparison.json").read_text())["result"] == printed
     assert {path.name for path in kept.iterdir()} == {*EXACT, "comparison.json"}
+
+
+def test_an_answer_that_cannot_be_kept_is_shown(
+    cli: Cli, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    (folder / ".relevance-eval").mkdir()
+    (folder / ".relevance-eval" / "results").write_text("a file where a folder is needed")
+    done = cli(*compare_words, cwd=folder, code=5)
+    assert "EnDCG@10" in done.stdout.splitlines()[0]
+    assert "everything is in" not in done.stdout
+    assert "error: " in done.stderr
+    assert json.loads(cli(*compare_words, "--json", cwd=folder, code=5).stdout)["result"]
+
+
+def test_publishing_fails_before_anything_is_bought(
+    complaint: Complaint, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    (folder / "relevance-eval.toml").write_text("[elasticsearch]\nurl = 'http://127.0.0.1:9'\n")
+    message = complaint(*compare_words, "--publish", cwd=folder, code=5)
+    assert "cannot be reached" in message
+    assert not (folder / ".relevance-eval").exists()
+
+
+def test_an_answer_that_cannot_be_published_is_shown(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    def published(session: object, project: object, answer: object) -> None:
+        if answer is not None:
+            raise UnreachableError("gone since")
+
+    verb = importlib.import_module("relevance_eval.cli.compare")
+    monkeypatch.setattr(verb, "published", published)
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(verb.compare, [*compare_words[1:], "--publish"])
+    assert isinstance(done.exception, UnreachableError)
+    assert "EnDCG@10" in done.stdout.splitlines()[0]
+
+
+def test_two_rankers_do_not_share_a_file(complaint: Complaint, folder: Path) -> None:
+    text = (folder / "a.run").read_text()
+    (folder / "a b.run").write_text(text)
+    (folder / "a_b.run").write_text(text)
+    message = complaint("compare", "a b.run", "a_b.run", *FILES, cwd=folder)
+    assert message.startswith("error: 'a b' and 'a_b' would both be written to a_b.run\n")
 
 
 def test_other_tools_read_runs_and_grades_and_find_the_same(

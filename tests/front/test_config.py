@@ -55,6 +55,11 @@ def test_a_key_that_is_not_known(
         ("[compare]\nno_gain = 'one'", 2, "compare.no_gain: Input should be 'zero' or 'skip'"),
         ("[elasticsearch]\nheap = '1t'", 2, "elasticsearch.heap: String should match pattern"),
         ("[embedders.e]\npooling = 'cls'", 1, "embedders.e.model: Field required"),
+        (
+            "[embedders.e]\nmodel = 'm'\nfields = ['heading']",
+            3,
+            "embedders.e.fields: there is no role 'heading'; the roles are title, author",
+        ),
         ("rankers = 3", 1, "rankers: Input should be a valid dictionary"),
     ],
 )
@@ -64,6 +69,37 @@ def test_a_value_that_does_not_do(configured: Write, text: str, line: int, said:
         read_config(path)
     assert caught.value.where == f"{path}:{line}"
     assert caught.value.message.startswith(said)
+
+
+@pytest.mark.parametrize("key", ["api_key_env", "username_env", "password_env"])
+def test_a_secret_in_place_of_a_variables_name_is_not_repeated(configured: Write, key: str) -> None:
+    path = configured(f"[elasticsearch]\n{key} = 'aHVudGVyMg=='\n")
+    with pytest.raises(ConfigError, match="the name of an environment variable is") as caught:
+        read_config(path)
+    assert caught.value.where == f"{path}:2"
+    assert caught.value.message.startswith(f"elasticsearch.{key}: ")
+    assert "aHVudGVyMg" not in str(caught.value)
+
+
+IDLE = [
+    ("template = 'a.json'", "window = 20"),
+    ("template = 'a.json'", "rank_constant = 60"),
+    ("stored_template = 's'", "embedder = 'e'"),
+    ("stored_template = 's'", "window = 20"),
+    ("fuse = ['a', 'b']", "embedder = 'e'"),
+    ("fuse = ['a', 'b']", "timeout = '2s'"),
+    ("fuse = ['a', 'b']", "params = { x = 1 }"),
+    ("fuse = ['a', 'b']", "index = 'i'"),
+    ("fuse = ['a', 'b']", "routing = 'r'"),
+    ("fuse = ['a', 'b']", "preference = 'p'"),
+]
+
+
+@pytest.mark.parametrize(("form", "option"), IDLE)
+def test_an_option_that_would_do_nothing(configured: Write, form: str, option: str) -> None:
+    said = f"{option.split()[0]} does nothing in a ranker with {form.split()[0]}"
+    with pytest.raises(ConfigError, match=f"rankers.x: {said}"):
+        read_config(configured(f"[rankers.x]\n{form}\n{option}\n"))
 
 
 ONE_FORM = "exactly one of template, stored_template and fuse is needed"

@@ -14,7 +14,7 @@ VERBS = ["init", "attach", "load", "queries", "pull", "label", "compare", "agree
 HELPS = [["--help"], *([verb, "--help"] for verb in VERBS), ["queries", "import", "--help"]]
 JYTHON = {"org"}
 """Looked for by the standard library's `copy`, and not found."""
-OURS = {"", ".cli", ".cli.main", ".cli.options", ".errors"}
+OURS = {"", ".cli", ".cli.main", ".cli.options", ".cli.printable", ".errors"}
 
 
 def imported(*arguments: str | Path) -> set[str]:

@@ -160,6 +160,21 @@ def test_a_vector_is_added_to_each_document_that_has_a_text(
     assert not is_loaded(es, index, source, embedder=other)
 
 
+def test_a_vector_is_made_of_the_fields_that_play_the_roles(
+    es: Elasticsearch,
+    new_name: Callable[[], str],
+    corpus: Corpus,
+    lookup_embedder: Callable[..., Embedder],
+) -> None:
+    embedder = lookup_embedder({"vpn": [0, 3, 0], "leave": [1, 0, 0]}, target="v")
+    source = open_source(str(corpus({"id": "a", "headline": "vpn", "body": "leave"})))
+    index, fields = new_name(), {"title": "headline"}
+    load_documents(es, index, source, embedder=embedder, fields=fields)
+    assert es.get(index=index, id="a")["_source"]["v"] == [0, 1, 0]
+    assert is_loaded(es, index, source, embedder=embedder, fields=fields)
+    assert not is_loaded(es, index, source, embedder=embedder)
+
+
 @pytest.mark.parametrize(
     "text", ["{", "[]", '"mappings"', '{"mapping": {}}', '{"mappings": {}, "x": 1}', "null"]
 )

@@ -92,6 +92,13 @@ def test_negative_grades_count_as_nothing(register: Register) -> None:
     assert datasets.qrels(name) == {"1": {"d1": 3, "d2": 0}, "2": {"d2": 0}}
 
 
+def test_a_grade_above_the_scale_is_refused(register: Register, complains: Complains) -> None:
+    name = register(qrels=QRELS + "2 0 d1 4\n")
+    says, remedy = "the grade 4 is outside the scale 0 to 3", "map the collection's grades"
+    with complains(InputError, says, code=2, where=name, remedy=remedy):
+        datasets.qrels(name)
+
+
 @pytest.mark.parametrize(
     ("read", "what"),
     [

@@ -10,9 +10,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from relevance_eval.errors import ConfigError, MissingIndexError, RequestError
+from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
 from relevance_eval.plugin.embedders import Embedder
-from relevance_eval.plugin.pull import Pull
+from relevance_eval.plugin.pull import Pull, plan, pull
 from relevance_eval.plugin.rankers import FusedRanker, StoredRanker, Target, TemplateRanker
 from relevance_eval.plugin.searches import Load
 
@@ -22,6 +23,7 @@ Rankers = Callable[..., TemplateRanker]
 Pulled = Callable[..., Pull]
 
 TITLE = {"query": {"match": {"title": "{{query}}"}}}
+SORTED_WITHIN = {"retriever": {"standard": {"query": TITLE["query"], "sort": [{"size": "desc"}]}}}
 EVERYTHING = {"query": {"match_all": {}}}
 BY_SIZE = {**EVERYTHING, "sort": [{"size": "desc"}]}
 BY_VECTOR = {
@@ -80,6 +82,25 @@ def test_an_order_of_its_own_is_kept(titles: str, make_ranker: Rankers, pulled: 
     assert scores == sorted(set(scores), reverse=True)
 
 
+def test_an_order_within_a_retriever_is_kept_too(
+    titles: str, make_ranker: Rankers, pulled: Pulled
+) -> None:
+    (run,) = pulled([make_ranker("within", titles, SORTED_WITHIN)], {"q1": "vpn"}).runs
+    assert ids(run) == ["c", "d", "b"]
+    assert [hit.score for hit in run.hits("q1")] == [-1, -2, -3]
+
+
+def test_every_point_in_time_is_used_all_along(make_ranker: Rankers) -> None:
+    rankers = [make_ranker(name, f"index-{name}", TITLE) for name in "ab"]
+    searches = plan(rankers, [Query("q1", "vpn"), Query("q2", "leave")], 10)
+    assert [(s.query.id, s.component.target.index) for s in searches] == [
+        ("q1", "index-a"),
+        ("q1", "index-b"),
+        ("q2", "index-a"),
+        ("q2", "index-b"),
+    ]
+
+
 @pytest.mark.parametrize("query", ['a "b" \\ c', "x\ny\tz\x00", "{{k}} }} {", "🦙", "AND (", "\\"])
 def test_odd_queries_are_searched_like_any_other(
     make_index: Indices, make_ranker: Rankers, pulled: Pulled, query: str
@@ -101,9 +122,6 @@ def test_all_rankers_see_one_state_while_the_index_changes(
             es.index(index=titles, id="new", document={"title": "vpn"}, refresh=True)
             es.delete(index=titles, id="b", refresh=True)
         changed.append(done)
-
-    from relevance_eval.evaluators.query import Query
-    from relevance_eval.plugin.pull import pull
 
     rankers = [make_ranker("title", titles, TITLE), make_ranker("all", titles, EVERYTHING)]
     queries = [Query(f"q{n}", "vpn") for n in range(8)]

@@ -34,6 +34,7 @@ def file(tmp_path: Path) -> File:
         ("q.tsv", "a\tvpn setup\nb\tleave\n"),
         ("q.tsv", "a\tvpn\tsetup\r\n\r\nb\tleave\r\n"),
         ("q.csv", "id,text\na,vpn setup\nb,leave\n"),
+        ("q.csv", "ID ,Text\na,vpn setup\nb,leave\n"),
         ("q.csv", '\ufeffQuery,id\r\n"vpn\nsetup",a\r\nleave,b\r\n'),
     ],
 )
@@ -62,6 +63,8 @@ def test_ids_are_made_of_the_row_where_a_file_has_none(file: File, name: str, co
     [
         ("q.jsonl", '{"id": 1, "text": "vpn", "band": "head", "n": 3, "x": null, "y": [1]}'),
         ("q.csv", "id,band,text,n,x,y\n1,head,vpn,3,,\n"),
+        ("q.csv", "id,band,query,n,text,Text\n1,head,vpn,3,other,another\n"),
+        ("q.jsonl", '{"id": 1, "text": "vpn", "query": "x", "Text": "y", "band": "head", "n": 3}'),
     ],
 )
 def test_further_columns_become_tags(file: File, name: str, content: str) -> None:
@@ -84,7 +87,8 @@ def test_quotes_and_commas_in_csv(file: File) -> None:
     ("name", "content", "line", "says"),
     [
         ("q.jsonl", '{"text": "a"}\n{"txt": "b"}', 2, "the field 'text' is missing"),
-        ("q.jsonl", '{"text": 7}', 1, "the field 'text' is missing or is not text"),
+        ("q.jsonl", '{"text": true}', 1, "the field 'text' is bool, not text"),
+        ("q.jsonl", '{"query": ["a"]}', 1, "the field 'query' is list, not text"),
         ("q.tsv", "a\tb\nno tab here\n", 2, "no tab between id and text"),
         ("q.csv", "id,txt\n1,a\n", 1, "no column is named text or query"),
         ("q.csv", "", 1, "no column is named text or query"),
@@ -102,6 +106,7 @@ def test_what_is_missing_is_named_with_its_line(
 @pytest.mark.parametrize(
     ("name", "content", "line", "says", "remedy"),
     [
+        ("q.jsonl", '{"text": "\\ud83d"}', 1, "'text' holds half a character", "write it whole"),
         ("q.jsonl", '{"text": "a"}\n{"text": "b\n', 2, "not JSON", "mend or remove"),
         ("q.txt", "a\n" + "x" * 100_000, 2, "'q2' has 100,000 characters; 4,096", "shorten"),
         ("q.tsv", "a\tvpn\na\tleave", 2, "the query id 'a' is used twice", "its own id"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 import urllib.request
@@ -15,7 +16,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from relevance_eval.errors import AuthenticationError, UnreachableError
-from relevance_eval.plugin.searches import Load, Response, search_all
+from relevance_eval.plugin.searches import Load, Response, framed, pauses, search_all
 
 Complains = Callable[..., Any]
 Serve = Callable[..., str]
@@ -175,6 +176,30 @@ def test_pauses_double(serve: Serve, client_of: Clients) -> None:
     waits = [later - earlier for earlier, later in pairwise(moments)]
     assert len(waits) == 3
     assert all(wait >= least for wait, least in zip(waits, (0.05, 0.1, 0.2), strict=True))
+
+
+def test_no_pause_outlasts_a_point_in_time() -> None:
+    assert list(pauses(Load(retries=6, pause=4))) == [4, 8, 16, 30, 30, 30]
+
+
+def test_a_retry_is_logged(
+    serve: Serve, client_of: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "relevance_eval.plugin.searches"):
+        search(client_of(serve(lambda request, body: busy(429))), 2, Load(retries=1, pause=0))
+    said = [r.getMessage() for r in caplog.records if r.name == "relevance_eval.plugin.searches"]
+    assert said == ["searching 2 again after status 429, in 0 s"]
+
+
+def test_keys_that_are_ours_are_taken_out_of_any_body() -> None:
+    theirs = {"from": 5, "search_after": [1], "stored_fields": ["x"], "size": 3, "_source": True}
+    assert framed({**theirs, "query": {"match_all": {}}}, "p", 10) == {
+        "query": {"match_all": {}},
+        "pit": {"id": "p", "keep_alive": "5m"},
+        "size": 10,
+        "_source": False,
+        "track_total_hits": False,
+    }
 
 
 def test_batches_and_requests_in_flight_are_bounded_and_answers_in_order(

@@ -118,6 +118,14 @@ def test_refused_credentials_are_never_shown(
     assert sent not in shown
 
 
+def test_a_secret_in_place_of_a_name_is_not_repeated(complains: Complains) -> None:
+    where = "[elasticsearch] api_key_env"
+    says = "the name of an environment variable is needed"
+    with complains(ConfigError, says, code=2, where=where, remedy="into a variable") as caught:
+        connect(Connection("http://localhost:9200", api_key_env=SECRET))
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_secret_that_is_not_set(
     complains: Complains, monkeypatch: pytest.MonkeyPatch, value: str | None

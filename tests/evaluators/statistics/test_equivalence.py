@@ -36,14 +36,15 @@ def test_swapping_the_rankers_gives_the_same_p(sample: npt.NDArray[np.float64]) 
 @pytest.mark.parametrize(
     ("differences", "margin", "p"),
     [
-        ([0.0, 0.0, 0.0], 0.01, 0.0),
-        ([0.005, 0.005], 0.01, 0.0),
-        ([0.5, 0.5], 0.01, 1.0),
+        ([0.0] * 5, 0.01, 0.0),
+        ([0.005] * 5, 0.01, 0.0),
+        ([0.0] * 4, 0.01, 1.0),
+        ([0.5] * 5, 0.01, 1.0),
         ([0.0], 0.01, 1.0),
         ([], 0.01, 1.0),
-        ([0.0, 0.0, 0.0], 0.0, 1.0),
+        ([0.0] * 5, 0.0, 1.0),
     ],
-    ids=["same", "close", "apart", "one query", "no query", "no margin"],
+    ids=["same", "close", "too few", "apart", "one query", "no query", "no margin"],
 )
 def test_p_where_there_is_no_spread(differences: list[float], margin: float, p: float) -> None:
     assert equivalence_p(np.array(differences), margin) == p

@@ -1,0 +1,42 @@
+"""What is found out before anything is pulled or bought, and what an answer is known by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from relevance_eval.project import open_project
+
+Complaint = Callable[..., str]
+FILES = ("--corpus", "corpus.jsonl", "--queries", "queries.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a.run"], "two rankers or more are needed"),
+        (["a.run", "copy/a.run"], "two rankers have one name: a, a"),
+    ],
+    ids=["one", "twice"],
+)
+def test_a_comparison_that_cannot_be_made_buys_no_label(
+    complaint: Complaint, folder: Path, names: list[str], said: str
+) -> None:
+    (folder / "copy").mkdir()
+    (folder / "copy" / "a.run").write_bytes((folder / "a.run").read_bytes())
+    assert said in complaint("compare", *names, *FILES, cwd=folder)
+    assert not (folder / ".relevance-eval").exists()
+
+
+def test_the_configurations_hash_changes_with_a_template(
+    tmp_path: Path, configured: Callable[[str], Path]
+) -> None:
+    path = configured("[rankers.a]\ntemplate = 'a.json'\n")
+    hashes: list[str] = []
+    for body in ('{"query": {"match": {"title": "{{query}}"}}}', '{"query": {"match_all": {}}}'):
+        (tmp_path / "a.json").write_text(body)
+        hashes.append(open_project(path).hash)
+    assert hashes[0] != hashes[1]
+    assert open_project(path).hash == hashes[1]
