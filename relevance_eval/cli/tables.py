@@ -84,7 +84,7 @@ def evidence(primary: Difference) -> list[str]:
     if primary.low is not None and primary.high is not None:
         lines.append(
             f"95 % interval {primary.low:+.4f} to {primary.high:+.4f}, "
-            f"p = {p_text(primary.p_corrected)} (permutation), {p_text(primary.p_t)} (t-test alone)"
+            f"{p_text(primary.p_corrected)} (permutation), {p_text(primary.p_t)} (t-test alone)"
         )
     lines.append(
         f"{primary.queries} queries: {primary.wins} better, {primary.ties} the same, "
@@ -96,7 +96,7 @@ def evidence(primary: Difference) -> list[str]:
 
 
 def p_text(p: float) -> str:
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
 def measures_table(rankers: Sequence[RankerSummary], names: Sequence[str]) -> Table:
