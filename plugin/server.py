@@ -53,11 +53,6 @@ class Connection:
     ca_file: Path | None = None
     timeout: float = 30.0
 
-    @property
-    def name(self) -> str:
-        """For messages: where it is, without any secret."""
-        return self.url or f"cloud id {(self.cloud_id or '').split(':')[0]}"
-
 
 def connect(connection: Connection) -> Elasticsearch:
     """A client that retries nothing by itself; nothing is sent yet.

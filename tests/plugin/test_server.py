@@ -208,8 +208,3 @@ def test_other_refusals_say_the_root_cause_and_where(
     client = client_of(serve(failure("some_exception", "the root of it", status)))
     with complains(kind, "the root of it", code=code, where="here"), translated("here"):
         client.info()
-
-
-def test_a_message_names_a_deployment_without_its_key() -> None:
-    assert Connection(cloud_id="prod:c2VjcmV0").name == "cloud id prod"
-    assert Connection("https://es:9200").name == "https://es:9200"
