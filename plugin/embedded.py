@@ -48,6 +48,7 @@ _OWN_SERVER = "set `[elasticsearch] url` to a deployment of your own"
 # options for other Java programs, which must not reach this one
 _JAVA_OPTIONS = {"CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
 _POLL = 0.05  # seconds between two looks at a node that is starting
+_LAST_BREATH = 5  # seconds between a dying process giving up its locks and its end
 _YELLOW = 10  # seconds that a node with data may take to open its indices
 
 
@@ -144,8 +145,19 @@ class EmbeddedNode:
         state = self._folder.state()  # of another node, if another user has started one since
         if not _is_free(self._folder.child_lock) and state and state.url == self._url:
             return None
-        code = self._process.poll() if self._process is not None else None
-        return stopped(self._folder, code, self._heap)
+        return stopped(self._folder, self._exit_code(), self._heap)
+
+    def _exit_code(self) -> int | None:
+        """How the child ended; None if it is another process's child.
+
+        A dying process gives up its locks before it can be waited for.
+        """
+        if self._process is None:
+            return None
+        try:
+            return self._process.wait(timeout=_LAST_BREATH)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _find_or_launch(self) -> str:
         self._process = None
