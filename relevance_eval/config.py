@@ -14,10 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from relevance_eval.errors import ConfigError, storage_error
 from relevance_eval.evaluators.document import DEFAULT_FIELDS
+from relevance_eval.exporters.settings import Endpoint, TrainingSettings
+from relevance_eval.plugin.settings import Settings as Section
 
 __all__ = [
     "Config",
@@ -40,12 +42,6 @@ IDLE = {
 }
 """Form of a ranker to the options that would do nothing in it."""
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Section(BaseModel):
-    """A table of the file: a key that is not known is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ElasticsearchConfig(Section):
@@ -235,7 +231,10 @@ class Config(Section):
     """The whole file.
 
     Attributes:
-        labeler: `builtin`, a folder, or `owner/name` of a model hub.
+        labeler: `builtin`, a folder, `owner/name` of a model hub, or `endpoint:NAME` for a
+            language model of [endpoints].
+        training: how `distill` and its steps make a labeler out of the index.
+        endpoints: language models that write queries or grade.
         documents: which index field plays which role; roles that are not named are not read.
     """
 
@@ -249,6 +248,8 @@ class Config(Section):
     compare: CompareConfig = Field(default_factory=CompareConfig)
     rankers: dict[str, RankerConfig] = Field(default_factory=dict[str, RankerConfig])
     embedders: dict[str, EmbedderConfig] = Field(default_factory=dict[str, EmbedderConfig])
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict[str, Endpoint])
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
 
     @field_validator("documents")
     @classmethod
@@ -321,7 +322,11 @@ def known_keys(model: type[BaseModel], keys: list[str]) -> list[str]:
     """Names allowed at this place of the file."""
     if not keys:
         return sorted(model.model_fields)
-    named: dict[str, type[BaseModel]] = {"rankers": RankerConfig, "embedders": EmbedderConfig}
+    named: dict[str, type[BaseModel]] = {
+        "rankers": RankerConfig,
+        "embedders": EmbedderConfig,
+        "endpoints": Endpoint,
+    }
     if keys[0] in named:
         return known_keys(named[keys[0]], keys[2:])
     field: Any = model.model_fields[keys[0]].annotation

@@ -7,6 +7,9 @@ RelevanceEvalError (5)
 │   └── TemplateError             a ranker's query body
 ├── DependencyError (2)           an extra that this command needs is not installed
 ├── LabelerError (2)              a labeler that cannot be loaded or does not fit its manifest
+├── BudgetError (2)               a budget that does not pay for what was asked
+├── ExportError (5)               a student that cannot be exported, or loses too much by it
+├── EndpointError (5)             a language model's server: absent, refuses, or never answers
 ├── StorageError (5)              a file or folder that cannot be read or written
 └── ServerError (5)               Elasticsearch
     ├── UnreachableError          absent, or gone away half-way
@@ -27,9 +30,12 @@ from typing import ClassVar
 
 __all__ = [
     "AuthenticationError",
+    "BudgetError",
     "ConfigError",
     "DependencyError",
     "EmbeddedNodeError",
+    "EndpointError",
+    "ExportError",
     "InputError",
     "LabelerError",
     "MissingIndexError",
@@ -95,6 +101,20 @@ class LabelerError(RelevanceEvalError):
     """A labeler's files are missing, broken, or do not fit together."""
 
     exit_code = 2
+
+
+class BudgetError(RelevanceEvalError):
+    """The budget pays for no request, or not for all that the next step needs."""
+
+    exit_code = 2
+
+
+class ExportError(RelevanceEvalError):
+    """A student has no ONNX form here, or its ONNX form is not the same labeler any more."""
+
+
+class EndpointError(RelevanceEvalError):
+    """A language model's server is absent, refuses the key or the request, or never answers."""
 
 
 class StorageError(RelevanceEvalError):

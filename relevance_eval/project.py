@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relevance_eval.evaluators.comparison import Plan
     from relevance_eval.evaluators.judgments import Judgments
     from relevance_eval.evaluators.labelling import Labeler
+    from relevance_eval.exporters.settings import Endpoint
     from relevance_eval.plugin.collection import Source
     from relevance_eval.plugin.embedders import Embedder
     from relevance_eval.plugin.rankers import Ranker, StoredRanker, Target, TemplateRanker
@@ -73,6 +74,18 @@ class Project:
             if path and path.is_file():
                 digest.update(f"\n{name} ".encode() + path.read_bytes())
         return digest.hexdigest()
+
+    @property
+    def training(self) -> Path:
+        """The folder in which the steps from an index to a labeler leave their files."""
+        given = self.config.training.folder
+        return self.base / given if given else self.home / "training"
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Raises UsageError for a name that is not configured."""
+        if name not in self.config.endpoints:
+            raise self.unknown("endpoint", name, self.config.endpoints)
+        return self.config.endpoints[name]
 
     def queries(self, file: Path | None = None) -> list[Query]:
         """Raises InputError with the line of what cannot be used."""
