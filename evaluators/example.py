@@ -1,6 +1,6 @@
 """A pair to learn from: where it came from and, once somebody graded it, the grades.
 
-The file between `mine`, `teach` and `train`: JSON Lines, one pair a line, the document's text in it.
+The file between `mine`, `teach` and `train`: JSON Lines, one pair a line with its texts.
 """
 
 from __future__ import annotations

@@ -10,15 +10,13 @@ import numpy as np
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelers.features import TextEncoding, pair_features, text_encoding
+from relevance_eval.evaluators.labelers.framing import NO_QUERY, NO_TEXT
 from relevance_eval.evaluators.labelers.manifest import LabelerFolder
 from relevance_eval.evaluators.labelers.session import Input, Session
 from relevance_eval.evaluators.labelers.text import TextTokens
 from relevance_eval.evaluators.pair import Pair
 
 __all__ = ["BiEncoder"]
-
-NO_TEXT = "the document has no text in the fields that this labeler reads"
-NO_QUERY = "the query has no text that this labeler reads"
 
 
 class BiEncoder:

@@ -9,17 +9,16 @@ import numpy.typing as npt
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import GRADES, Judgment
-from relevance_eval.evaluators.labelers.bi_encoder import NO_QUERY, NO_TEXT
+from relevance_eval.evaluators.labelers.framing import PairFrame
 from relevance_eval.evaluators.labelers.manifest import LabelerFolder
 from relevance_eval.evaluators.labelers.session import Input, Session
-from relevance_eval.evaluators.labelers.text import TextTokens
 from relevance_eval.evaluators.pair import Pair
 
 __all__ = ["CrossEncoder"]
 
 
 class CrossEncoder:
-    """A pair classifier in ONNX; implements the Labeler protocol.
+    """An encoder or decoder in ONNX that classifies pairs; implements the Labeler protocol.
 
     With four logits, probabilities are their softmax after division by the temperature. With one
     (any reranker), the manifest's ordinal head over the feature `score` makes them.
@@ -33,31 +32,22 @@ class CrossEncoder:
         self.cuts = folder.manifest.cuts
         self.manifest = folder.manifest
         self.head = folder.manifest.ordinal_head() if folder.manifest.head else None
-        self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
+        self.frame = PairFrame(folder.path / "tokenizer.json", folder.manifest)
         self.session = Session(folder.path / "model.onnx", folder.manifest.output, threads)
-        self.opening = [self.tokens.special("[CLS]")]
-        self.closing = [self.tokens.special("[SEP]")]
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
         filled: list[int] = []
         inputs: list[Input] = []
         for i, pair in enumerate(pairs):
-            query = self.tokens.query(pair.query.text)
-            document = self.tokens.document(pair.document)
-            if query and document:
-                filled.append(i)
-                inputs.append(self.input(query, document))
+            item = self.frame.input(pair)
+            if isinstance(item, str):
+                yield i, Judgment.refused(self.fingerprint, item)
             else:
-                reason = NO_QUERY if document else NO_TEXT
-                yield i, Judgment.refused(self.fingerprint, reason)
+                filled.append(i)
+                inputs.append(item)
         for batch, logits in self.session.outputs(inputs):
             for i, probabilities in zip(batch, self.probabilities(logits), strict=True):
                 yield filled[i], self.judgment(probabilities)
-
-    def input(self, query: Sequence[int], document: Sequence[int]) -> Input:
-        first = [*self.opening, *query, *self.closing]
-        second = [*document, *self.closing]
-        return Input(first + second, [0] * len(first) + [1] * len(second))
 
     def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Shape [batch, 4], each row summing to 1, from logits [batch, 4] or [batch, 1]."""

@@ -16,7 +16,7 @@ from relevance_eval.evaluators.labelling import Labeler
 __all__ = ["load_labeler"]
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
-KINDS = {"bi-encoder": BiEncoder, "cross-encoder": CrossEncoder}
+KINDS = {"bi-encoder": BiEncoder, "cross-encoder": CrossEncoder, "decoder": CrossEncoder}
 
 
 def load_labeler(name: str, *, base: Path | None = None, threads: int = 0) -> Labeler:

@@ -26,12 +26,15 @@ class Manifest(BaseModel):
 
     Attributes:
         architecture: `bi-encoder` embeds query and document apart and grades by a head over
-            features of both; `cross-encoder` reads them together and answers with logits.
+            features of both; `cross-encoder` reads them together and answers with logits;
+            `decoder` does so with the logits of its grade tokens.
+        frame: what stands before the query, between query and document, and after the document,
+            for models that read them together. Special tokens may stand in it.
         max_tokens: cap of the query and of each document field, in tokens, special ones not
             counted.
         fields: document fields in the order shown, each with what is written in front of it.
         output: name of the model's output: token states [batch, tokens, width] of a bi-encoder,
-            logits [batch, 4] or [batch, 1] of a cross-encoder.
+            logits [batch, 4] or [batch, 1] of a cross-encoder, [batch, 4] of a decoder.
         head: ordinal head over features (bi-encoder) or over `score` (cross-encoder with one
             logit).
         temperature: divides four logits before the softmax.
@@ -42,8 +45,9 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     format: Literal["relevance-eval/labeler/1"] = Field(alias="schema")
-    architecture: Literal["bi-encoder", "cross-encoder"]
+    architecture: Literal["bi-encoder", "cross-encoder", "decoder"]
     name: str
+    frame: tuple[str, str, str] = ("[CLS]", "[SEP]", "[SEP]")
     grades: list[int] = Field(default_factory=lambda: list(GRADES))
     max_tokens: dict[str, Count]
     fields: list[tuple[str, str]]
@@ -71,7 +75,7 @@ class Manifest(BaseModel):
         if self.head is None:
             raise ValueError("there is no 'head'")
         head = OrdinalHead.from_json(self.head)
-        known = {"score"} if self.architecture == "cross-encoder" else FEATURES.keys()
+        known = FEATURES.keys() if self.architecture == "bi-encoder" else {"score"}
         unknown = sorted(set(head.features) - known)
         if unknown:
             raise ValueError(f"the head's features {unknown} are not among {sorted(known)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from relevance_eval.evaluators.labelers.manifest import Manifest
 
 __all__ = ["TextTokens"]
 
+SPECIAL = re.compile(r"\[\w+\]|<[^<>\s]+>")
+"""A text that is one special token and nothing else."""
 CHARACTERS_PER_TOKEN = 12
 """No more than cap x this many characters of a field are tokenized: megabytes cost nothing."""
 
@@ -30,6 +33,8 @@ class TextTokens:
             raise LabelerError(f"not a tokenizer: {error}", where=str(path)) from None
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
+        # a document that holds "[SEP]" or "<|im_end|>" must not end what the model reads
+        self.tokenizer.encode_special_tokens = True
         self.manifest = manifest
         self.separator = self.plain("\n")
         self.prefix = lru_cache(self.plain)
@@ -54,6 +59,18 @@ class TextTokens:
 
     def plain(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def framing(self, text: str) -> list[int]:
+        """Token ids of words of our own, in which special tokens are what they say.
+
+        Raises LabelerError for a special token that the vocabulary lacks.
+        """
+        self.tokenizer.encode_special_tokens = False
+        try:
+            ids = self.plain(text)
+        finally:
+            self.tokenizer.encode_special_tokens = True
+        return [self.special(text)] if SPECIAL.fullmatch(text) else ids
 
     def special(self, token: str) -> int:
         """The id of a special token. Raises LabelerError if the vocabulary lacks it."""

@@ -92,7 +92,7 @@ def test_a_manifest_that_is_broken(
     [
         ("schema", "relevance-eval/labeler/2", "schema: "),
         ("schema", None, "schema: Field required"),
-        ("architecture", "decoder", "architecture: "),
+        ("architecture", "sequence-to-sequence", "architecture: "),
         ("name", None, "name: Field required"),
         ("output", 3, "output: "),
         ("grades", [0, 1], "grades: Value error, only the scale [0, 1, 2, 3] is supported"),
