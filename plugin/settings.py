@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = ["MineSettings", "Settings", "Window"]
 
@@ -50,11 +50,15 @@ class MineSettings(Settings):
         random: documents drawn from the whole index, for each query.
         margin: a document whose score is above (1 - margin) times the seed's is left out; 0 to 1,
             0 for no rule. Scores of one ranker and query are compared, never those of two.
-        near_duplicate: shingle similarity (Jaccard) from which a document counts as a copy of the
-            seed, 0 to 1.
+            Where a query has several positives, the best score among them counts; where a ranker
+            finds none of them, there is no rule, and the report says for how many queries.
+        near_duplicate: shingle similarity (Jaccard) from which a document counts as a copy of a
+            positive, or of another negative of the query, 0 to 1.
         guard: labeler (`builtin`, a folder, owner/name) that takes out likely false negatives;
             none for no guard. What a teacher grades anyway needs no guard.
-        guard_grade: expected grade, 0 to 3, from which the guard takes a document out.
+        guard_grade: expected grade, 0 to 3, from which the guard takes a document out. Low, since
+            a calibrated labeler that is unsure expects little: of what BM25's ranks 1 to 10 hold,
+            the built-in one expects 1.5 or more of hardly any.
     """
 
     rankers: tuple[str, ...] = ()
@@ -63,4 +67,10 @@ class MineSettings(Settings):
     margin: Annotated[float, Field(ge=0, le=1)] = 0.0
     near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.8
     guard: str | None = None
-    guard_grade: Annotated[float, Field(gt=0, le=3)] = 1.5
+    guard_grade: Annotated[float, Field(gt=0, le=3)] = 0.8
+
+    @model_validator(mode="after")
+    def asks_for_something(self) -> MineSettings:
+        if not self.windows and not self.random:
+            raise ValueError("nothing is asked for: no windows, and random = 0")
+        return self
