@@ -33,6 +33,7 @@ file = ".relevance-eval/training/queries.jsonl"
 model = "SmolLM2-135M-Instruct"
 base_url = {url}
 concurrency = 2
+timeout = 300
 
 [training.synthesize]
 endpoint = "small"

@@ -1,30 +1,27 @@
-"""From runs and judgments to what is known about each ranker against the baseline."""
+"""From runs and judgments to what is known about each ranker against each baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import product
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from relevance_eval.errors import UsageError
+from relevance_eval.evaluators.difference import TIE, Difference, differences, per_query, verdict_of
 from relevance_eval.evaluators.judgment import Judgment
-from relevance_eval.evaluators.measures import Measure, measure_run, parse_measure
-from relevance_eval.evaluators.measures.measure import NoGain
+from relevance_eval.evaluators.label_draws import draw_labels
+from relevance_eval.evaluators.label_noise import flip_risks
+from relevance_eval.evaluators.measures import measure_run
+from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
-from relevance_eval.evaluators.statistics import (
-    Interval,
-    equivalence_p,
-    holm,
-    mean_interval,
-    paired_t_p,
-    sign_flip_p,
-    smallest_detectable,
-)
-from relevance_eval.evaluators.verdict import Rule, Verdict, decide
+from relevance_eval.evaluators.slices import Slice, slices
+from relevance_eval.evaluators.statistics import Interval, mean_interval
+from relevance_eval.evaluators.verdict import Verdict
 
 __all__ = [
     "Change",
@@ -33,40 +30,13 @@ __all__ = [
     "Difference",
     "Plan",
     "RankerSummary",
+    "check_baselines",
     "check_names",
     "compare",
 ]
 
 Ungraded = Mapping[str, Collection[str]]
-TIE = 1e-9
-"""Per-query values that are closer than this count as a tie: they differ by rounding alone."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to measure and how to decide, fixed before the runs are seen.
-
-    Attributes:
-        primary: the one measure that the verdict rests on.
-        others: measures shown beside it, without a verdict.
-        rule: level and margin.
-        no_gain: "zero" or "skip", for queries for which nothing found has any gain.
-        seed: of the permutation test.
-        permutations: random sign patterns where there are too many queries for all.
-        changes: how many of the queries that changed most are listed.
-    """
-
-    primary: Measure = field(default_factory=lambda: parse_measure("EnDCG@10"))
-    others: tuple[Measure, ...] = ()
-    rule: Rule = field(default_factory=Rule)
-    no_gain: NoGain = "zero"
-    seed: int = 0
-    permutations: int = 10_000
-    changes: int = 10
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        return (self.primary, *(m for m in self.others if str(m) != str(self.primary)))
+Judged = Mapping[str, Mapping[str, Judgment]]
 
 
 @dataclass(frozen=True)
@@ -91,33 +61,6 @@ class RankerSummary:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A ranker against the baseline on one measure; differences are ranker minus baseline.
-
-    Attributes:
-        mean, low, high: mean difference and its 95 % interval (None with one query).
-        p_t: of the paired t-test, two-sided.
-        p_sign_flip: of the permutation test, two-sided.
-        p_corrected: of the permutation test, corrected over the rankers compared (Holm).
-        wins, ties, losses: queries on which the ranker is better, the same, worse.
-        detectable: the true difference that this set finds with 80 % power at level alpha.
-    """
-
-    measure: str
-    queries: int
-    mean: float
-    low: float | None
-    high: float | None
-    p_t: float
-    p_sign_flip: float
-    p_corrected: float
-    wins: int
-    ties: int
-    losses: int
-    detectable: float | None
-
-
-@dataclass(frozen=True)
 class Change:
     """A query whose primary measure moved."""
 
@@ -133,13 +76,22 @@ class Change:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A ranker against the baseline on all measures, and the verdict on the primary one."""
+    """A ranker against a baseline on all measures, and the verdict on the primary one.
+
+    Attributes:
+        flip_risk: share of sets of labels, drawn from the grade distributions, with which the
+            verdict would be another; 0 where all labels are certain, None where none were drawn
+            by choice.
+        slices: the primary measure by tag and value of the queries.
+    """
 
     baseline: str
     ranker: str
     verdict: Verdict
     differences: Mapping[str, Difference]
     changes: Sequence[Change]
+    flip_risk: float | None = None
+    slices: Sequence[Slice] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +102,7 @@ class Comparison:
         queries: how many of the set were measured.
         unanswered: ids of those that were left out, since a ranker's search failed for them: no
             answer is not a bad answer.
+        contrasts: each ranker against each baseline, by baseline, then by ranker.
     """
 
     plan: Plan
@@ -162,14 +115,14 @@ class Comparison:
 def compare(
     runs: Sequence[Run],
     queries: Sequence[Query],
-    judged: Mapping[str, Mapping[str, Judgment]],
+    judged: Judged,
     plan: Plan,
     ungraded: Ungraded = MappingProxyType({}),
 ) -> Comparison:
-    """Measures all runs on one ideal and tests each against the first.
+    """Measures all runs on one ideal and tests each against the baseline, or each baseline.
 
     Args:
-        runs: the baseline, then one or more rankers, each with its own name.
+        runs: the baselines, then one or more rankers, each with its own name.
         queries: all of the set; one that a run lacks counts as having returned nothing.
         judged: query id to document id to graded judgment, over all runs' pools. A document that
             is not in it gains nothing, as in `trec_eval`.
@@ -177,21 +130,26 @@ def compare(
             lists, since a failure is not a grade 0; Judged@k shows how many there are.
 
     Raises:
-        UsageError: fewer than two runs, two of one name, or no query left to measure on.
+        UsageError: fewer than two runs, two of one name, no ranker beside the baselines, or no
+            query left to measure on.
     """
     check_names([run.ranker for run in runs])
+    check_baselines(plan.baselines, len(runs))
     failed = {q for run in runs for q, result in run.results.items() if result.failed}
     unanswered = [q.id for q in queries if q.id in failed]
     queries = [q for q in queries if q.id not in failed]
     query_ids = [q.id for q in queries]
-    summaries = [summarise(run, query_ids, judged, plan, ungraded) for run in runs]
+    listed = [condensed(run, ungraded) for run in runs]
+    summaries = [
+        summarise(run, short, query_ids, judged, plan)
+        for run, short in zip(runs, listed, strict=True)
+    ]
     if not summaries[0].values[str(plan.primary)]:
         raise UsageError(
             "no query is left to measure on: nothing found has any gain",
             remedy="set no_gain = 'zero', or look at the labels",
         )
-    table = {str(m): differences(summaries, m, plan) for m in plan.measures}
-    contrasts = contrast(summaries, queries, table, plan)
+    contrasts = contrast(summaries, listed, queries, judged, plan)
     return Comparison(plan, len(queries), unanswered, summaries, contrasts)
 
 
@@ -206,14 +164,20 @@ def check_names(names: Sequence[str]) -> None:
         )
 
 
+def check_baselines(baselines: int, rankers: int) -> None:
+    """Raises UsageError unless there is a baseline, and a ranker to compare with it."""
+    if not 1 <= baselines < rankers:
+        raise UsageError(
+            f"{baselines} of {rankers} rankers cannot be baselines: "
+            "one at least is, and one at least is not",
+            remedy="name the baselines first, then the rankers to compare with them",
+        )
+
+
 def summarise(
-    run: Run,
-    query_ids: Sequence[str],
-    judged: Mapping[str, Mapping[str, Judgment]],
-    plan: Plan,
-    ungraded: Ungraded,
+    run: Run, listed: Run, query_ids: Sequence[str], judged: Judged, plan: Plan
 ) -> RankerSummary:
-    listed = condensed(run, ungraded)
+    """One ranker; `listed` is its run without the documents whose label failed."""
     values = {
         str(m): measure_run(
             run if m.kind == "Judged" else listed, query_ids, judged, m, plan.no_gain
@@ -246,75 +210,51 @@ def array(values: Mapping[str, float]) -> npt.NDArray[np.float64]:
     return np.fromiter(values.values(), dtype=np.float64, count=len(values))
 
 
-def per_query(
-    baseline: RankerSummary, ranker: RankerSummary, measure: Measure
-) -> npt.NDArray[np.float64]:
-    """Ranker minus baseline for each query, shape [n]; differences of rounding alone are 0."""
-    name = str(measure)
-    found = array(ranker.values[name]) - array(baseline.values[name])
-    return np.where(np.abs(found) < TIE, 0.0, found)
-
-
-def differences(
-    summaries: Sequence[RankerSummary], measure: Measure, plan: Plan
-) -> list[Difference]:
-    """One for each ranker but the baseline, corrected together."""
-    baseline, *others = summaries
-    columns = [per_query(baseline, other, measure) for other in others]
-    p_values = [sign_flip_p(c, seed=plan.seed, permutations=plan.permutations) for c in columns]
-    corrected = holm(p_values)
-    return [
-        difference(measure, column, p, adjusted, plan)
-        for column, p, adjusted in zip(columns, p_values, corrected, strict=True)
-    ]
-
-
-def difference(
-    measure: Measure, column: npt.NDArray[np.float64], p: float, adjusted: float, plan: Plan
-) -> Difference:
-    interval = mean_interval(column) if len(column) else Interval(0.0, None, None)
-    return Difference(
-        measure=str(measure),
-        queries=len(column),
-        mean=interval.mean,
-        low=interval.low,
-        high=interval.high,
-        p_t=paired_t_p(column),
-        p_sign_flip=p,
-        p_corrected=adjusted,
-        wins=int(np.count_nonzero(column > 0)),
-        ties=int(np.count_nonzero(column == 0)),
-        losses=int(np.count_nonzero(column < 0)),
-        detectable=smallest_detectable(column, alpha=plan.rule.alpha),
-    )
-
-
 def contrast(
     summaries: Sequence[RankerSummary],
+    listed: Sequence[Run],
     queries: Sequence[Query],
-    table: Mapping[str, Sequence[Difference]],
+    judged: Judged,
     plan: Plan,
 ) -> list[Contrast]:
-    baseline, *others = summaries
+    """Each ranker against each baseline; all pairs are corrected together."""
+    primary = str(plan.primary)
+    pairs = list(product(summaries[: plan.baselines], summaries[plan.baselines :]))
+    columns = {
+        str(m): [per_query(b.values[str(m)], r.values[str(m)]) for b, r in pairs]
+        for m in plan.measures
+    }
     # Rankers that all find nothing of use are not shown to be equivalent by that.
-    useful = any(any(s.values[str(plan.primary)].values()) for s in summaries)
+    useful = any(any(s.values[primary].values()) for s in summaries)
     margin = plan.rule.margin if useful else 0.0
-    equivalence = holm(
-        [equivalence_p(per_query(baseline, o, plan.primary), margin) for o in others]
+    measured = {s.ranker: s.values[primary] for s in summaries}
+    draws = draw_labels(
+        listed, judged, plan.primary, measured, draws=plan.label_draws, seed=plan.seed
     )
-    contrasts: list[Contrast] = []
-    for place, other in enumerate(others):
-        primary = table[str(plan.primary)][place]
-        verdict = decide(
-            difference=primary.mean,
-            p=primary.p_corrected,
-            equivalence_p=equivalence[place],
-            rule=plan.rule,
+    drawn = [draws.differences(b.ranker, r.ranker) if draws else None for b, r in pairs]
+    table = {
+        name: differences(found, name, plan, margin=margin, drawn=drawn if name == primary else ())
+        for name, found in columns.items()
+    }
+    verdicts = [verdict_of(d, plan) for d in table[primary]]
+    kept = [q for q in queries if q.id in measured[summaries[0].ranker]]
+    sliced = slices(columns[primary], kept, plan, margin=margin, drawn=drawn)
+    risks: list[float | None] = [0.0 if plan.label_draws else None] * len(pairs)
+    noisy = [d for d in drawn if d is not None]
+    if noisy:
+        risks = [*flip_risks(noisy, verdicts, margin, plan)]
+    return [
+        Contrast(
+            baseline=baseline.ranker,
+            ranker=ranker.ranker,
+            verdict=verdicts[place],
+            differences={name: found[place] for name, found in table.items()},
+            changes=changes(baseline, ranker, queries, plan),
+            flip_risk=risks[place],
+            slices=sliced[place],
         )
-        found = {name: column[place] for name, column in table.items()}
-        moved = changes(baseline, other, queries, plan)
-        contrasts.append(Contrast(baseline.ranker, other.ranker, verdict, found, moved))
-    return contrasts
+        for place, (baseline, ranker) in enumerate(pairs)
+    ]
 
 
 def changes(

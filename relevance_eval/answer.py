@@ -12,14 +12,23 @@ from relevance_eval import __version__
 
 if TYPE_CHECKING:
     # Only for annotations: a verb that only wants the envelope starts at once.
+    from relevance_eval.distillation import Distillation
     from relevance_eval.evaluation import Collected, Evaluation
     from relevance_eval.evaluators.agreement import Agreement
-    from relevance_eval.evaluators.comparison import Contrast, Plan, RankerSummary
+    from relevance_eval.evaluators.comparison import Contrast, Difference, Plan, RankerSummary
     from relevance_eval.evaluators.labelling import Labelling
+    from relevance_eval.evaluators.slices import Slice
     from relevance_eval.evaluators.statistics import Interval
     from relevance_eval.meeting import Meeting
 
-__all__ = ["agreement_result", "comparison_result", "envelope", "labels_result", "pull_result"]
+__all__ = [
+    "agreement_result",
+    "comparison_result",
+    "distillation_result",
+    "envelope",
+    "labels_result",
+    "pull_result",
+]
 
 
 def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,6 +48,7 @@ def comparison_result(evaluation: Evaluation) -> dict[str, Any]:
     comparison = evaluation.comparison
     return {
         "baseline": comparison.rankers[0].ranker,
+        "baselines": [r.ranker for r in comparison.rankers[: comparison.plan.baselines]],
         "queries": comparison.queries,
         "unanswered": list(comparison.unanswered),
         "depth": evaluation.collected.depth,
@@ -65,6 +75,10 @@ def plan_result(plan: Plan) -> dict[str, Any]:
         "margin": plan.rule.margin,
         "seed": plan.seed,
         "permutations": plan.permutations,
+        "correction": plan.correction,
+        "target": plan.target,
+        "resamples": plan.resamples,
+        "label_draws": plan.label_draws,
     }
 
 
@@ -134,6 +148,24 @@ def agreement_numbers(agreement: Agreement) -> dict[str, Any]:
     return plain | {"recall": {str(g): share for g, share in agreement.recall.items()}}
 
 
+def distillation_result(found: Distillation) -> dict[str, Any]:
+    """The steps with what they came to, and each labeler's agreement with the reference."""
+    return {
+        "labeler": str(found.folder),
+        "steps": [
+            {
+                "step": done.step,
+                "skipped": done.skipped,
+                "seconds": round(done.seconds, 3),
+                "result": dict(done.result),
+            }
+            for done in found.steps
+        ],
+        "reference": found.reference,
+        "agreement": {s.labeler: agreement_numbers(s.agreement) for s in found.standings},
+    }
+
+
 def interval_result(interval: Interval) -> dict[str, Any]:
     return interval._asdict()
 
@@ -143,6 +175,21 @@ def contrast_result(contrast: Contrast) -> dict[str, Any]:
         "baseline": contrast.baseline,
         "ranker": contrast.ranker,
         "verdict": contrast.verdict.value,
-        "differences": {m: asdict(d) for m, d in contrast.differences.items()},
+        "flip_risk": contrast.flip_risk,
+        "differences": {m: difference_result(d) for m, d in contrast.differences.items()},
+        "slices": [slice_result(s) for s in contrast.slices],
         "changed_most": [asdict(c) | {"difference": c.difference} for c in contrast.changes],
+    }
+
+
+def difference_result(difference: Difference) -> dict[str, Any]:
+    return asdict(difference) | {"more_queries": difference.more_queries}
+
+
+def slice_result(part: Slice) -> dict[str, Any]:
+    return {
+        "tag": part.tag,
+        "value": part.value,
+        "verdict": part.verdict.value,
+        "difference": difference_result(part.difference),
     }

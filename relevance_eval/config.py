@@ -211,8 +211,12 @@ class CompareConfig(Section):
         no_gain: queries for which nothing found has any gain count as `zero`, or `skip` them.
         alpha: accepted chance of a false alarm over all rankers compared.
         margin: difference of the primary measure that users would not notice; 0 for none.
+        correction: of p-values over several rankers: `maxt` uses how they depend, `holm` does not.
+        target: a difference of the primary measure; how many queries would show it is told.
         permutations: random sign patterns of the permutation test.
-        seed: of the permutation test.
+        resamples: bootstrap samples of the interval of a difference.
+        label_draws: sets of labels drawn from the grade distributions; 0 takes labels as certain.
+        seed: of the permutation test, the bootstrap and the drawing of labels.
     """
 
     depth: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -223,7 +227,11 @@ class CompareConfig(Section):
     no_gain: Literal["zero", "skip"] = "zero"
     alpha: Share = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    correction: Literal["holm", "maxt"] = "maxt"
+    target: Share = 0.01
     permutations: Annotated[int, Field(ge=100, le=10_000_000)] = 10_000
+    resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = 10_000
+    label_draws: Annotated[int, Field(ge=0, le=100_000)] = 1000
     seed: Annotated[int, Field(ge=0)] = 0
 
 

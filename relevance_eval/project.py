@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from relevance_eval.evaluators.judgments import Judgments
     from relevance_eval.evaluators.labelling import Labeler
     from relevance_eval.exporters.settings import Endpoint
+    from relevance_eval.exporters.teach import Teacher
     from relevance_eval.plugin.collection import Source
     from relevance_eval.plugin.embedders import Embedder
     from relevance_eval.plugin.rankers import Ranker, StoredRanker, Target, TemplateRanker
@@ -34,6 +35,7 @@ __all__ = ["Project", "Task", "open_project", "untold"]
 Task = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Opens a named piece of long work; what it gives is called with (done, total)."""
 HOME = ".relevance-eval"
+ENDPOINT = "endpoint:"
 
 
 @contextmanager
@@ -98,11 +100,19 @@ class Project:
         return Judgments(self.home / "judgments.sqlite")
 
     def labeler(self, name: str | None = None) -> Labeler:
-        """Raises LabelerError if there is no such labeler."""
+        """Raises LabelerError if there is no such labeler, UsageError if no such endpoint."""
         from relevance_eval.evaluators.labelers.load import load_labeler
 
         wanted, threads = name or self.config.labeler, self.config.labelling.threads
+        if wanted.startswith(ENDPOINT):
+            return self.teacher(wanted.removeprefix(ENDPOINT))
         return load_labeler(wanted, base=self.base, threads=threads)
+
+    def teacher(self, name: str) -> Teacher:
+        """The language model behind a configured endpoint, as a labeler."""
+        from relevance_eval.exporters.teach import open_teacher
+
+        return open_teacher(self.endpoint(name), name, self.config.training.teach, self.base)
 
     def plan(self, seed: int | None = None) -> Plan:
         """What to measure and how to decide. Raises UsageError for a measure that is none."""
@@ -132,6 +142,10 @@ class Project:
             no_gain=c.no_gain,
             seed=c.seed if seed is None else seed,
             permutations=c.permutations,
+            correction=c.correction,
+            target=c.target,
+            resamples=c.resamples,
+            label_draws=c.label_draws,
         )
 
     @property

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from relevance_eval.evaluators.statistics.signs import all_signed_sums, random_signs
+
 __all__ = ["EXACT_UP_TO", "sign_flip_p"]
 
 EXACT_UP_TO = 20
 """Up to this many differing queries every pattern of signs is tried (about a million)."""
-AT_ONCE = 2**16
 
 
 def sign_flip_p(
@@ -37,18 +38,8 @@ def sign_flip_p(
     if len(moved) <= EXACT_UP_TO:
         sums = all_signed_sums(moved)
         return float(np.count_nonzero(np.abs(sums) >= observed) / len(sums))
-    generator = np.random.default_rng(seed)
-    extreme = 0
-    for start in range(0, permutations, AT_ONCE):
-        shape = (min(AT_ONCE, permutations - start), len(moved))
-        signs = generator.integers(0, 2, size=shape, dtype=np.int8) * 2 - 1
-        extreme += int(np.count_nonzero(np.abs(signs @ moved) >= observed))
+    extreme = sum(
+        int(np.count_nonzero(np.abs(signs @ moved) >= observed))
+        for signs in random_signs(len(moved), seed=seed, permutations=permutations)
+    )
     return (extreme + 1) / (permutations + 1)
-
-
-def all_signed_sums(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Σ ±size for all 2^n patterns of signs, shape [2^n]."""
-    sums = np.zeros(1)
-    for size in sizes:
-        sums = np.concatenate([sums - size, sums + size])
-    return sums

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,13 @@ __all__ = ["compare"]
     "  [default: none]",
 )
 @click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
+@click.option(
+    "--baselines",
+    type=click.IntRange(min=1),
+    default=1,
+    help="How many of the first rankers are baselines; each of the others is compared with each of "
+    "them.  [default: 1]",
+)
 @click.option("--publish", is_flag=True, help="Store the result in relevance-eval-comparisons too.")
 def compare(
     session: Session,
@@ -42,9 +50,10 @@ def compare(
     corpus: Path | None,
     qrels: tuple[Path, ...],
     labeler: str | None,
+    baselines: int,
     publish: bool,
 ) -> None:
-    """Say whether RANKERS are better than the first one, and how sure that is.
+    """Say whether RANKERS are better than the first one (or ones), and how sure that is.
 
     A ranker is a name of the configuration or a TREC run file. Exits 0 whenever there is a
     result, whatever it says.
@@ -52,18 +61,21 @@ def compare(
     from relevance_eval.answer import comparison_result, envelope
     from relevance_eval.cli.tables import show_comparison
     from relevance_eval.evaluation import evaluate
+    from relevance_eval.evaluators.comparison import check_baselines
     from relevance_eval.evaluators.qrels import read_people
     from relevance_eval.results import check_file_names, run_names, write_evaluation
 
     project = session.project(required=corpus is None)
     check_file_names(run_names(rankers, project.config.rankers))
+    if baselines > 1:  # of a lone ranker something better is said below
+        check_baselines(baselines, len(rankers))
     if publish:
         published(session, project, None)
     evaluation = evaluate(
         project,
         rankers,
         project.queries(queries),
-        project.plan(session.seed),
+        replace(project.plan(session.seed), baselines=baselines),
         session.console.task,
         labeler=project.labeler(labeler),
         corpus=corpus,

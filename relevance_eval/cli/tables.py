@@ -12,15 +12,22 @@ from rich.table import Table
 from relevance_eval.cli.printable import one_line
 from relevance_eval.evaluation import Collected, Evaluation
 from relevance_eval.evaluators.agreement import Agreement
-from relevance_eval.evaluators.comparison import Contrast, Difference, RankerSummary
+from relevance_eval.evaluators.comparison import (
+    Comparison,
+    Contrast,
+    Difference,
+    RankerSummary,
+)
 from relevance_eval.evaluators.labelling import Labelling
 from relevance_eval.evaluators.run import Run
+from relevance_eval.evaluators.slices import Slice
 from relevance_eval.evaluators.statistics import Interval
 from relevance_eval.evaluators.verdict import Verdict
 from relevance_eval.meeting import Meeting
 
 __all__ = ["show_agreement", "show_comparison", "show_labels", "show_pull"]
 
+CORRECTIONS = {"holm": "Holm", "maxt": "MaxT"}
 COLOURS = {
     Verdict.BETTER: "green",
     Verdict.WORSE: "red",
@@ -40,11 +47,12 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
         primary = contrast.differences[str(comparison.plan.primary)]
         colour = COLOURS[contrast.verdict]
         out.print(f"[bold {colour}]{cell(headline(contrast, primary))}[/]")
-        for line in evidence(primary):
+        for line in evidence(contrast, primary, comparison):
             out.print(f"  {line}", highlight=False)
     out.print()
     out.print(measures_table(comparison.rankers, [str(m) for m in comparison.plan.measures]))
     for contrast in comparison.contrasts:
+        show_slices(out, contrast)
         if contrast.changes:
             out.print(changes_table(contrast, str(comparison.plan.primary)))
     show_labels(out, evaluation.labelling, evaluation.labeler.name)
@@ -60,10 +68,7 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
         show_problems(out, run)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in evaluation.seconds.items())
     out.print(f"time: {steps}", highlight=False)
-    out.print(
-        "The interval covers the choice of queries, not the labeler's own errors: "
-        "relevance-eval agreement QRELS measures those."
-    )
+    out.print(limits(comparison))
     if folder:
         out.print(f"everything is in {one_line(folder)}", markup=False, soft_wrap=True)
 
@@ -79,20 +84,56 @@ def headline(contrast: Contrast, primary: Difference) -> str:
     return f"{told[contrast.verdict]}: {primary.measure} {primary.mean:+.4f}"
 
 
-def evidence(primary: Difference) -> list[str]:
+def evidence(contrast: Contrast, primary: Difference, comparison: Comparison) -> list[str]:
     lines: list[str] = []
+    several = len(comparison.contrasts) > 1
+    how = f"permutation, {CORRECTIONS[comparison.plan.correction]}" if several else "permutation"
     if primary.low is not None and primary.high is not None:
         lines.append(
             f"95 % interval {primary.low:+.4f} to {primary.high:+.4f}, "
-            f"{p_text(primary.p_corrected)} (permutation), {p_text(primary.p_t)} (t-test alone)"
+            f"{p_text(primary.p_corrected)} ({how}), {p_text(primary.p_t)} (t-test alone)"
         )
+    lines += doubt(contrast, primary)
     lines.append(
         f"{primary.queries} queries: {primary.wins} better, {primary.ties} the same, "
         f"{primary.losses} worse"
     )
     if primary.detectable is not None:
         lines.append(f"a true difference of {primary.detectable:.4f} would be found 4 times in 5")
+    if primary.more_queries:
+        target = comparison.plan.target
+        lines.append(f"to find one of {target:g} as often takes {primary.more_queries:,} more")
     return lines
+
+
+def doubt(contrast: Contrast, primary: Difference) -> list[str]:
+    """What the labeler's own doubt adds; nothing where it can change nothing."""
+    lines: list[str] = []
+    if primary.noise is None or primary.noise.spread == 0:
+        return lines
+    if primary.low_queries is not None and primary.high_queries is not None:
+        queries = f"{primary.low_queries:+.4f} to {primary.high_queries:+.4f}"
+        lines.append(f"by the choice of queries alone {queries}")
+    if contrast.flip_risk is not None:
+        share = share_text(contrast.flip_risk)
+        lines.append(f"in {share} of draws of the labels from the labeler's doubt, another verdict")
+    return lines
+
+
+def limits(comparison: Comparison) -> str:
+    """What the interval covers, and what it does not."""
+    primary = comparison.contrasts[0].differences[str(comparison.plan.primary)]
+    covered = "the choice of queries and the labeler's own doubt"
+    return (
+        "p-values take the labels as they are. The interval covers "
+        f"{covered if primary.noise else 'the choice of queries'}, not labels that are wrong and "
+        "sure of themselves: relevance-eval agreement QRELS measures those."
+    )
+
+
+def share_text(share: float) -> str:
+    """`3 %`; a small share is not told as none."""
+    return "less than 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
 
 
 def p_text(p: float) -> str:
@@ -125,6 +166,40 @@ def interval_text(interval: Interval | None) -> str:
     if interval.low is None or interval.high is None:
         return f"{interval.mean:.4f}"
     return f"{interval.mean:.4f} ±{interval.high - interval.mean:.3f}"
+
+
+def show_slices(out: Console, contrast: Contrast) -> None:
+    """The slices of which something can be said that is not said of the whole set already."""
+    told = [s for s in contrast.slices if is_told(s, contrast)]
+    if not told:
+        return
+    title = f"slices of the queries: {contrast.ranker} against {contrast.baseline}"
+    table = Table(title=cell(title), title_justify="left", box=None, pad_edge=False)
+    for column in ("slice", "queries", "change", "95 % interval", "p", "verdict"):
+        left = column in ("slice", "verdict")
+        table.add_column(column, justify="left" if left else "right")
+    for part in told:
+        found = part.difference
+        table.add_row(
+            cell(f"{part.tag} {part.value}", 40),
+            f"{found.queries}",
+            f"{found.mean:+.3f}",
+            f"{found.low:+.3f} to {found.high:+.3f}",
+            f"{found.p_corrected:.4f}",
+            f"[{COLOURS[part.verdict]}]{part.verdict.value}[/]",
+        )
+    out.print(table)
+    rest = len(contrast.slices) - len(told)
+    if rest:
+        out.print(f"slices that say nothing else: {rest}; --json has them")
+
+
+def is_told(part: Slice, contrast: Contrast) -> bool:
+    """Significant, or conclusive in another way than the whole; a slice that is merely too small
+    to say anything is not."""
+    if part.verdict in (Verdict.BETTER, Verdict.WORSE):
+        return True
+    return part.verdict is Verdict.EQUIVALENT and contrast.verdict is not Verdict.EQUIVALENT
 
 
 def changes_table(contrast: Contrast, measure: str) -> Table:

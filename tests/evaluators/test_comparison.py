@@ -19,7 +19,10 @@ from relevance_eval.evaluators.measures import parse_measure
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Hit, Result, Run
 from relevance_eval.evaluators.statistics import (
+    bca_interval,
+    equivalence_p,
     mean_interval,
+    non_inferiority_p,
     paired_t_p,
     sign_flip_p,
     smallest_detectable,
@@ -89,10 +92,15 @@ def test_a_difference_carries_the_statistics_of_its_queries() -> None:
     contrast, found = only(compared(RR, baseline, ranker))
     values = column(baseline, ranker)
     assert (contrast.baseline, contrast.ranker, found.queries) == ("a", "b", 6)
-    assert (found.mean, found.low, found.high) == pytest.approx(mean_interval(values), abs=1e-12)
+    student = mean_interval(values)
+    assert (found.mean, found.low_t, found.high_t) == pytest.approx(student, abs=1e-12)
+    bootstrap = bca_interval(values, seed=0)
+    assert (found.mean, found.low_bca, found.high_bca) == pytest.approx(bootstrap, abs=1e-12)
     assert found.p_t == pytest.approx(paired_t_p(values), rel=1e-9)
     assert found.p_sign_flip == found.p_corrected == sign_flip_p(values, seed=0)
     assert found.detectable == pytest.approx(smallest_detectable(values), rel=1e-9)
+    assert found.p_non_inferior == pytest.approx(non_inferiority_p(values, 0.01), rel=1e-9)
+    assert found.p_equivalent == pytest.approx(equivalence_p(values, 0.01), rel=1e-9)
 
 
 def test_all_differences_zero_say_so_without_a_warning() -> None:
@@ -110,15 +118,143 @@ def test_one_query_has_a_difference_and_no_interval() -> None:
 
 
 def test_several_rankers_are_corrected_together() -> None:
-    # Six wins alone: p = 2/64 = 0.03125. Of two rankers the smallest p is doubled.
+    # Six wins alone: p = 2/64 = 0.03125. Holm doubles the smaller p of two rankers.
     alone, found = only(compared(RR, [2] * 6, [1] * 6))
     assert (alone.verdict, found.p_corrected) == (Verdict.BETTER, 0.03125)
-    both = compared(RR, [2] * 6, [1] * 6, [1, 3] * 3)
+    both = compared(replace(RR, correction="holm"), [2] * 6, [1] * 6, [1, 3] * 3)
     first, second = (c.differences["RR"] for c in both.contrasts)
     assert (first.p_sign_flip, first.p_corrected) == (0.03125, 0.0625)
     assert first.p_corrected <= second.p_corrected == second.p_sign_flip
     assert [c.verdict for c in both.contrasts] == [Verdict.INCONCLUSIVE] * 2
     assert [(c.baseline, c.ranker) for c in both.contrasts] == [("a", "b"), ("a", "c")]
+
+
+def test_maxt_knows_that_a_twin_adds_no_chance_of_a_false_alarm() -> None:
+    places = [2] * 6, [1] * 6, [1] * 6
+    holm, maxt = (
+        [c.differences["RR"] for c in compared(replace(RR, correction=by), *places).contrasts]
+        for by in ("holm", "maxt")
+    )
+    assert [d.p_corrected for d in holm] == [0.0625, 0.0625]
+    assert [d.p_corrected for d in maxt] == [0.03125, 0.03125]
+
+
+def test_a_corrected_p_is_never_below_the_raw_one() -> None:
+    places = [[random.Random(100 * r + i).randint(1, 5) for i in range(60)] for r in range(4)]
+    for contrast in compared(RR, *places).contrasts:
+        found = contrast.differences["RR"]
+        assert found.p_corrected >= found.p_sign_flip
+
+
+def test_each_ranker_is_compared_with_each_baseline_and_all_pairs_are_corrected() -> None:
+    plan = replace(RR, baselines=2, correction="holm")
+    found = compared(plan, [2] * 12, [2] * 12, [1] * 12, MIXED)
+    pairs = [(c.baseline, c.ranker) for c in found.contrasts]
+    assert pairs == [("a", "c"), ("a", "d"), ("b", "c"), ("b", "d")]
+    differences = [c.differences["RR"] for c in found.contrasts]
+    assert [d.mean for d in differences] == [0.5, 0.25, 0.5, 0.25]
+    assert differences[0].p_corrected == 4 * differences[0].p_sign_flip
+    one = compared(replace(plan, baselines=1), [2] * 12, [1] * 12, MIXED)
+    assert one.contrasts[0].differences["RR"].p_corrected == 2 * differences[0].p_sign_flip
+
+
+@pytest.mark.parametrize("baselines", [0, 2, 3])
+def test_baselines_leave_a_ranker_to_compare(
+    explained: Callable[..., None], baselines: int
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        compared(replace(RR, baselines=baselines), FIRST, SECOND)
+    explained(
+        caught.value,
+        code=2,
+        where=None,
+        says=f"{baselines} of 2 rankers cannot be baselines",
+        remedy="name the baselines first",
+    )
+
+
+def test_a_query_that_does_not_differ_changes_no_permutation_p() -> None:
+    before, after = [1, 2, 4, 3, 5, 1], [2, 1, 1, 2, 1, 1]
+    _, one = only(compared(RR, before, after))
+    _, two = only(compared(RR, [*before, 3], [*after, 3]))
+    assert two.p_sign_flip == one.p_sign_flip
+    assert (two.queries, two.ties) == (one.queries + 1, one.ties + 1)
+
+
+def test_a_margin_of_0_asks_for_better_where_others_ask_for_no_worse() -> None:
+    plan = replace(RR, rule=Rule(margin=0.0))
+    _, better = only(compared(plan, [2, 2, 3] * 4, [1] * 12))
+    _, same = only(compared(plan, MIXED, MIXED))
+    assert better.p_non_inferior < 0.001
+    assert (better.p_equivalent, same.p_equivalent, same.p_non_inferior) == (1.0, 1.0, 1.0)
+
+
+def test_how_many_more_queries_would_show_the_target() -> None:
+    _, found = only(compared(replace(RR, target=0.05), MIXED * 5, [1, 3] * 30))
+    assert found.queries_for_target is not None
+    assert found.more_queries == max(0, found.queries_for_target - 60)
+    _, easy = only(compared(replace(RR, target=0.9), MIXED * 5, [1, 3] * 30))
+    assert easy.more_queries == 0
+
+
+def test_the_interval_reaches_as_far_as_the_bootstraps_and_students_at_each_end() -> None:
+    places = [*[2] * 25, *[10] * 15]
+    _, found = only(compared(RR, places, [*[2] * 30, *[1] * 10]))
+    assert (found.low, found.high) == (found.low_queries, found.high_queries)
+    assert found.high == found.high_bca != found.high_t
+    assert found.low == found.low_t != found.low_bca
+
+
+def uncertain(places: Sequence[tuple[int, int]], plan: Plan) -> tuple[Contrast, Contrast]:
+    """The comparison of two rankers whose labels are in doubt, and that with them swapped."""
+    ids = [f"q{i}" for i in range(len(places))]
+    one, two = (dict(zip(ids, p, strict=True)) for p in zip(*places, strict=True))
+    doubt = {"good": Judgment("m", (0.1, 0.2, 0.3, 0.4)), "bad3": Judgment("m", (0.6, 0.2, 0.2, 0))}
+    queries, judged = [Query(i, i) for i in ids], dict.fromkeys(ids, doubt)
+    straight = compare([ranked("a", one), ranked("b", two)], queries, judged, plan)
+    swapped = compare([ranked("a", two), ranked("b", one)], queries, judged, plan)
+    return straight.contrasts[0], swapped.contrasts[0]
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(
+    st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)), min_size=20, max_size=40),
+    st.sampled_from(["EnDCG@10", "nDCG@10", "RR", "P@5"]),
+)
+def test_swapping_mirrors_the_interval_also_where_labels_are_in_doubt(
+    places: list[tuple[int, int]], name: str
+) -> None:
+    plan = Plan(parse_measure(name), permutations=500, resamples=500, label_draws=100)
+    straight, swapped = uncertain(places, plan)
+    one, two = straight.differences[name], swapped.differences[name]
+    assert (two.mean, two.low, two.high) == (-one.mean, -(one.high or 0), -(one.low or 0))
+    assert (one.low or 0) <= (one.low_queries or 0) <= (one.high_queries or 0) <= (one.high or 0)
+    assert swapped.flip_risk == straight.flip_risk
+    opposite = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
+    assert swapped.verdict is opposite.get(straight.verdict, straight.verdict)
+
+
+def test_labels_in_doubt_widen_the_interval_of_the_primary_measure_and_may_flip_the_verdict() -> (
+    None
+):
+    others = (parse_measure("P@5"),)
+    plan = Plan(parse_measure("EnDCG@10"), others, label_draws=300)
+    found, _ = uncertain([(1, 2), (1, 3), (2, 1)] * 10, plan)
+    primary, other = found.differences["EnDCG@10"], found.differences["P@5"]
+    assert primary.noise is not None
+    assert primary.noise.spread > 0
+    assert (primary.low or 0) < (primary.low_queries or 0)
+    assert (primary.high or 0) > (primary.high_queries or 0)
+    assert found.flip_risk is not None
+    assert 0 < found.flip_risk < 1
+    assert other.noise is None
+    assert other.low == other.low_queries
+
+
+def test_certain_labels_have_no_noise_and_no_flip_risk() -> None:
+    contrast, found = only(compared(RR, SECOND, FIRST))
+    assert (found.noise, contrast.flip_risk) == (None, 0.0)
+    assert only(compared(replace(RR, label_draws=0), SECOND, FIRST))[0].flip_risk is None
 
 
 PLACES = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)), min_size=2, max_size=30)

@@ -54,6 +54,28 @@ def test_the_same_seed_gives_the_same_p_and_another_seed_another() -> None:
     assert found == pytest.approx([found[0]] * 4, abs=0.02)
 
 
+@pytest.mark.parametrize("count", [2, 5, 9])
+def test_p_is_exactly_scipys_where_it_tries_every_pattern(count: int) -> None:
+    differences = np.random.default_rng(count).normal(0.05, 0.2, count)
+    theirs = stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
+    assert sign_flip_p(differences, seed=0) == pytest.approx(theirs.pvalue, abs=1e-12)
+
+
+def test_p_is_scipys_to_monte_carlo_error_where_it_draws() -> None:
+    differences = np.random.default_rng(6).normal(0.02, 0.2, 100)
+    theirs = stats.permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=20_000,
+        rng=np.random.default_rng(1),
+    )
+    ours = sign_flip_p(differences, seed=0, permutations=20_000)
+    assert ours == pytest.approx(theirs.pvalue, abs=0.015)
+
+
 def test_a_drawn_p_is_near_the_t_tests() -> None:
     differences = np.random.default_rng(6).normal(0.0, 0.2, 200)
     reference = float(stats.ttest_1samp(differences, 0).pvalue)

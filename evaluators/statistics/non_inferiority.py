@@ -1,0 +1,34 @@
+"""One one-sided test: not worse than by a margin."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from relevance_eval.evaluators.statistics.equivalence import FEWEST
+
+__all__ = ["non_inferiority_p"]
+
+
+def non_inferiority_p(differences: npt.NDArray[np.float64], margin: float) -> float:
+    """p that the ranker is worse than the baseline by `margin` or more; Student's t, n-1 degrees.
+
+    At most alpha means non-inferior at level alpha. A margin of 0 asks for more than "no worse":
+    it is the one-sided test of better. Where no query differs from another there is no spread to
+    judge by: p is 0 above -margin, but 1 below five queries. 1 with fewer than two queries.
+
+    Args:
+        differences: ranker minus baseline, shape [n].
+        margin: 0 or more, in the measure's unit.
+    """
+    count = len(differences)
+    if count < 2:
+        return 1.0
+    above = math.fsum(differences) / count + margin
+    error = float(np.std(differences, ddof=1)) / math.sqrt(count)
+    if error == 0:
+        return 0.0 if above > 0 and count >= FEWEST else 1.0
+    return float(special.stdtr(count - 1, -above / error))
