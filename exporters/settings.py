@@ -14,6 +14,7 @@ __all__ = [
     "Endpoint",
     "ExportSettings",
     "Kind",
+    "Precision",
     "Price",
     "SynthesizeSettings",
     "TeachSettings",
@@ -26,6 +27,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 Price = Annotated[float, Field(ge=0)]
+Precision = Literal["int8", "int8-weights", "int4", "fp16", "fp32"]
 Kind = Literal["topic", "question", "author", "file_name", "folder", "acronym", "typo"]
 
 
@@ -100,12 +102,18 @@ class SynthesizeSettings(Settings):
         kinds: of queries, in the order asked for; those that a document cannot have (no author)
             are left out for it.
         temperature: of the model, 0 to 2.
-        leak: share of a query's words in the title's order from which it counts as a copy of it;
-            0 to 1, 1 for exact copies only.
+        answer_tokens: that an answer may have for each query; more for a model that thinks before
+            it answers.
+        max_characters: of a document that the model is shown, from its beginning.
+        shortest: characters of the body below which a document is no seed.
+        date: index field of a document's age, for the sample to be even in; none for the
+            mapping's own.
+        leak: likeness to the title from which a query counts as a copy of it (twice the words that
+            both have in one order, over the words of both); 0 to 1, 1 for exact copies only.
         near_duplicate: similarity of two queries (Jaccard over character trigrams) from which the
             later one is dropped, 0 to 1.
-        answered: lowest share of a query's words of weight that the seed document must hold,
-            0 to 1; 0 for no rule.
+        answered: share of a query's words, by weight, that the seed document must hold, 0 to 1;
+            0 for no rule.
     """
 
     endpoint: str | None = None
@@ -121,6 +129,10 @@ class SynthesizeSettings(Settings):
         "typo",
     )
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    answer_tokens: Annotated[int, Field(ge=16, le=100_000)] = 48
+    max_characters: Annotated[int, Field(ge=100, le=100_000)] = 4000
+    shortest: Count = 20
+    date: str | None = None
     leak: Annotated[float, Field(gt=0, le=1)] = 0.9
     near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.8
     answered: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -136,12 +148,18 @@ class TeachSettings(Settings):
         max_characters: of a document that are shown, from its beginning.
         logprobs: grades from the probabilities of the answer's tokens. `auto` tries, and falls
             back to the answer's text; `require` fails without them; `never` does not ask.
+        least_mass: probability that the four grades must have together, at the place of the grade,
+            for an answer to count, 0 to 1. With less, the model would rather have said something
+            else; small models often would.
+        answer_tokens: that an answer may have; more for a model that thinks before it answers.
     """
 
     endpoint: str | None = None
     guidelines: Path | None = None
     max_characters: Annotated[int, Field(ge=100, le=100_000)] = 4000
     logprobs: Literal["auto", "require", "never"] = "auto"
+    least_mass: Annotated[float, Field(ge=0, le=1)] = 0.5
+    answer_tokens: Annotated[int, Field(ge=16, le=100_000)] = 32
 
 
 class TrainSettings(Settings):
@@ -164,6 +182,7 @@ class TrainSettings(Settings):
         people_weight: of a human grade beside a teacher's 1.
         holdout: share of the queries (with all that were written about the same document) that is
             kept for early stopping, calibration and figures, 0 to 1.
+        people_holdout: the same of the queries that have grades by people.
         patience: evaluations without gain after which training stops.
         evaluations: of held-out agreement in one epoch.
         max_tokens: of query and document together.
@@ -185,6 +204,7 @@ class TrainSettings(Settings):
     field_dropout: Share = 0.1
     people_weight: Weight = 3.0
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    people_holdout: Annotated[float, Field(gt=0, lt=1)] = 0.3
     patience: Count = 3
     evaluations: Count = 2
     max_tokens: Annotated[int, Field(ge=32, le=8192)] = 256
@@ -209,14 +229,16 @@ class ExportSettings(Settings):
             in grades.
         max_flips: share of held-out pairs whose named grade may change, 0 to 1.
         max_loss: of quadratic kappa on held-out pairs, against PyTorch's.
+        pairs: held-out pairs that these are measured on, at most.
         name: of the labeler, for people; the folder's name if unset.
         license: note for the model card, on the terms of base model, teacher and data.
     """
 
-    precision: Literal["int8", "int8-weights", "int4", "fp16", "fp32"] = "int8"
+    precision: Precision = "int8"
     max_difference: Annotated[float, Field(gt=0, le=3)] = 0.5
     max_flips: Annotated[float, Field(ge=0, le=1)] = 0.05
     max_loss: Annotated[float, Field(ge=0, le=2)] = 0.02
+    pairs: Count = 400
     name: str | None = None
     license: str = "not stated"
 
