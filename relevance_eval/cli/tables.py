@@ -247,6 +247,11 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
             f"[yellow]{labelling.failed:,} labels failed and {labelling.refused:,} were refused; "
             "these documents count as unjudged[/]"
         )
+    if labelling.unasked:
+        out.print(
+            f"[yellow]{labelling.unasked:,} were not asked about, as the labeler's budget is spent; "
+            "these documents count as unjudged[/]"
+        )
 
 
 def show_pull(out: Console, collected: Collected, folder: Path) -> None:

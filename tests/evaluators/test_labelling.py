@@ -31,12 +31,14 @@ class Grader:
         *,
         fails: str = "",
         refuses: str = "",
+        leaves_out: str = "",
         breaks_after: int | None = None,
         error: type[BaseException] = RuntimeError,
     ):
         self.fingerprint = fingerprint
         self.fails = fails.split()
         self.refuses = refuses.split()
+        self.leaves_out = leaves_out.split()
         self.breaks_after = breaks_after
         self.error = error
         self.asked: list[str] = []
@@ -46,7 +48,8 @@ class Grader:
         for done, position in enumerate(reversed(range(len(pairs)))):
             if done == self.breaks_after:
                 raise self.error("broke half-way")
-            yield position, self.judge(pairs[position].document.id)
+            if pairs[position].document.id not in self.leaves_out:
+                yield position, self.judge(pairs[position].document.id)
 
     def judge(self, document_id: str) -> Judgment:
         if document_id in self.fails:
@@ -57,7 +60,8 @@ class Grader:
 
 
 def counts(labelling: Labelling) -> dict[str, int]:
-    found = {name: getattr(labelling, name) for name in ("reused", "bought", "failed", "refused")}
+    names = ("reused", "bought", "failed", "refused", "unasked")
+    found = {name: getattr(labelling, name) for name in names}
     assert labelling.needed == sum(found.values()) == len(labelling.judgments)
     return {name: count for name, count in found.items() if count}
 
@@ -111,6 +115,38 @@ def test_failures_are_bought_again_and_refusals_are_not(
     again = Grader()
     assert counts(label(pairs, again, store)) == {"reused": 2, "bought": 2, "refused": 1}
     assert sorted(again.asked) == ["d1", "d2"]
+
+
+def test_what_a_labeler_leaves_out_is_no_failure_and_is_bought_later(
+    store: Judgments, make_pairs: MakePairs
+) -> None:
+    pairs = make_pairs(5)
+    found = label(pairs, Grader(leaves_out="d1 d4", fails="d2"), store)
+    assert counts(found) == {"bought": 2, "failed": 1, "unasked": 2}
+    assert set(found.by_id(pairs)) == {"q0", "q3"}
+    assert store.count() == 3
+    assert counts(label(pairs, Grader(), store)) == {"reused": 2, "bought": 3}
+
+
+class PaidGrader(Grader):
+    """Looks into the store before each of its answers."""
+
+    def __init__(self, store: Judgments):
+        super().__init__()
+        self.store = store
+        self.spent: list[int] = []
+
+    def judge(self, document_id: str) -> Judgment:
+        self.spent.append(self.store.count())
+        return super().judge(document_id)
+
+
+def test_what_was_paid_for_is_written_before_the_next_answer(
+    store: Judgments, make_pairs: MakePairs
+) -> None:
+    grader = PaidGrader(store)
+    label(make_pairs(6), grader, store)
+    assert grader.spent == [0, 1, 2, 3, 4, 5]
 
 
 def test_peoples_grades_are_reused_first_unless_left_aside(
