@@ -34,7 +34,7 @@ from relevance_eval.exporters.train import train
 
 LOG = logging.getLogger("dl20")
 TEACHER = "gpt-4o"
-WARM = {"squad2": 2500, "medquad": 1500, "pubmedqa": 1000}
+WARM = {"squad2": 1200, "medquad": 600, "pubmedqa": 500}
 """Collections that the student is warmed up on, and how many of their queries."""
 
 
@@ -79,6 +79,12 @@ def warm_examples(data: Path, seed: int) -> list[Example]:
             renamed = Query(f"{name}-{query.id}", query.text)
             found += [example(renamed, collection.documents[d], g, name) for d, g in grades.items()]
     return found
+
+
+def thinned(row: Mapping[str, int], limit: int, seed: int) -> dict[str, int]:
+    """At most `limit` documents of a query, those of higher grades first: most have grade 0."""
+    drawn = random.Random(seed).sample(sorted(row), len(row))
+    return {d: row[d] for d in sorted(drawn, key=lambda d: -row[d])[:limit]}
 
 
 def fold_of(query_id: str, folds: int, seed: int) -> int:
@@ -130,10 +136,14 @@ def held_out(
 ) -> dict[str, dict[str, Judgment]]:
     """What students say of the queries of the fold that each has not seen."""
     judged: dict[str, dict[str, Judgment]] = {}
-    settings = TrainSettings(base=start, epochs=options.epochs, max_tokens=160, holdout=0.2)
+    settings = TrainSettings(base=start, epochs=options.epochs, max_tokens=128, holdout=0.2)
     for fold in range(options.folds):
         mine = {q for q in collection.people if fold_of(q, options.folds, options.seed) == fold}
-        seen = {q: row for q, row in teacher.items() if q not in mine}
+        seen = {
+            q: thinned(row, options.pairs, options.seed)
+            for q, row in teacher.items()
+            if q not in mine
+        }
         folder = options.work / f"fold-{fold}"
         student(collection.examples(seen, TEACHER), settings, folder, options.seed)
         labeler = options.work / f"labeler-{fold}"
@@ -169,6 +179,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="students are kept here")
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=120, help="learned from, of each query")
     parser.add_argument("--precision", default="int8-weights")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -177,7 +188,7 @@ def main() -> None:
     teacher = collection.known(read_qrels(options.data / "dl20" / "judged-by-gpt-4o.txt"))
     warm = student(
         warm_examples(options.data, options.seed),
-        TrainSettings(epochs=1, max_tokens=160, holdout=0.05, evaluations=4),
+        TrainSettings(epochs=1, max_tokens=128, holdout=0.05, evaluations=4),
         options.work / "warm",
         options.seed,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
 from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
-from relevance_eval.evaluators.labelers.manifest import FILES, open_folder
+from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS, open_folder
 from relevance_eval.evaluators.labelling import Labeler
 
 __all__ = ["load_labeler"]
@@ -58,7 +58,7 @@ def download(name: str) -> Path:
     repository, _, revision = name.partition("@")
     try:
         found = hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=list(FILES)
+            repository, revision=revision or None, allow_patterns=[*FILES, WEIGHTS]
         )
     except Exception as error:  # network, hub and cache errors share no base
         raise LabelerError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -15,9 +17,12 @@ from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.labelers.features import FEATURES
 from relevance_eval.evaluators.labelers.ordinal import OrdinalHead
 
-__all__ = ["FILES", "LabelerFolder", "Manifest", "open_folder"]
+__all__ = ["FILES", "WEIGHTS", "LabelerFolder", "Manifest", "open_folder", "read_manifest"]
 
 FILES = ("labeler.json", "model.onnx", "tokenizer.json")
+WEIGHTS = "model.onnx_data"
+"""Weights of a model that is too large for one file; most labelers have none."""
+CHUNK = 1 << 20
 Count = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -90,7 +95,8 @@ class LabelerFolder:
 
     Attributes:
         fingerprint: SHA-256 over the names and contents of `labeler.json`, `model.onnx` and
-            `tokenizer.json`: weights, tokenizer, template, scale and calibration.
+            `tokenizer.json`, and of `model.onnx_data` where there is one: weights, tokenizer,
+            template, scale and calibration.
     """
 
     path: Path
@@ -101,18 +107,24 @@ class LabelerFolder:
 def open_folder(path: Path) -> LabelerFolder:
     """Raises LabelerError naming the file and the field that is wrong."""
     digest = hashlib.sha256()
-    for name in FILES:
+    for name in (*FILES, *([WEIGHTS] if (path / WEIGHTS).exists() else [])):
         try:
-            content = (path / name).read_bytes()
+            add_file(digest.update, path / name)
         except OSError as error:
             raise LabelerError(
                 f"a labeler needs the file {name}: {error.strerror}",
                 where=str(path),
                 remedy=f"a labeler is a folder with {', '.join(FILES)}",
             ) from None
-        digest.update(f"{name} {len(content)}\n".encode())
-        digest.update(content)
     return LabelerFolder(path, read_manifest(path / "labeler.json"), digest.hexdigest())
+
+
+def add_file(update: Callable[[bytes], None], path: Path) -> None:
+    """Name, length and content, a piece at a time: weights may be larger than the memory."""
+    with path.open("rb") as file:
+        update(f"{path.name} {os.fstat(file.fileno()).st_size}\n".encode())
+        while piece := file.read(CHUNK):
+            update(piece)
 
 
 def read_manifest(path: Path) -> Manifest:

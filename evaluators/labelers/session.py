@@ -111,10 +111,11 @@ class Session:
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
         wanted = {k: v for k, v in feed.items() if k in self.names}
         try:
-            return self.model.run([self.output], wanted)[0]
+            found: npt.NDArray[np.floating[Any]] = self.model.run([self.output], wanted)[0]
         except Exception as error:  # the library's exceptions share no public base
             raise LabelerError(
                 f"the model cannot run on {width} tokens: {str(error)[:200]}",
                 where=self.place,
                 remedy="lower max_tokens in labeler.json, or export the model anew",
             ) from None
+        return found.astype(np.float32, copy=False)  # a model in float16 answers so

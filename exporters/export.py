@@ -1,0 +1,246 @@
+"""From a student's folder to a labeler's: ONNX, smaller, measured, and described."""
+
+# PyTorch, which the student needs, is optional and only partly typed.
+# pyright: reportMissingImports=false, reportMissingTypeStubs=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, cast
+
+from relevance_eval.errors import ExportError, UsageError, storage_error
+from relevance_eval.evaluators.example import Example, read_examples
+from relevance_eval.evaluators.labelers.load import load_labeler
+from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS
+from relevance_eval.evaluators.labelling import Labeler
+from relevance_eval.exporters.model_card import Card
+from relevance_eval.exporters.onnx import MODEL, OUTPUT, export_graph
+from relevance_eval.exporters.parity import EXACT, Parity, check, judge, sample
+from relevance_eval.exporters.quantize import FORMS
+from relevance_eval.exporters.settings import ExportSettings
+from relevance_eval.exporters.speed import speeds
+from relevance_eval.exporters.student import Student, load_student
+
+__all__ = ["Export", "export"]
+
+RECORD = "export.json"
+CARD = "README.md"
+PLAIN = "ONNX fp32"
+TIMED = 48
+"""Pairs on which speeds are measured."""
+PACKAGES = ("relevance-eval", "torch", "transformers", "optimum-onnx", "onnx", "onnxruntime")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Export:
+    """A finished labeler.
+
+    Attributes:
+        folder: what `labeler = "folder"` takes.
+        fingerprint: the labeler's.
+        record: what export.json holds: precision, parity of each form, sizes, bounds, versions.
+        speeds: labels a second of each form in ONNX, side by side on this machine; empty unless
+            asked for. No part of the folder, which has the same bytes on every run.
+    """
+
+    folder: Path
+    fingerprint: str
+    record: Mapping[str, Any]
+    speeds: Mapping[str, float]
+
+
+def export(
+    student: Path,
+    settings: ExportSettings,
+    out: Path,
+    *,
+    timed: bool = False,
+    threads: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> Export:
+    """Writes the labeler's folder, if it still grades as the student does.
+
+    Args:
+        student: folder that `train` wrote.
+        out: folder to write; a labeler that was exported to it before is replaced, at the very end.
+        timed: measure speeds too.
+        threads: batches at a time; 0 for one a core.
+        progress: called with (answers so far, answers in all) while forms are compared.
+
+    Raises:
+        LabelerError: there is no student, or its files are broken.
+        ExportError: it has no ONNX form, has no held-out pairs, or the form is beyond the bounds of
+            `settings`. What `out` held before is still there.
+        UsageError: `out` is a folder of something else.
+        StorageError: the folder cannot be written.
+    """
+    check_replaceable(out)
+    taught = load_student(student)
+    training = read_record(student / "training.json")
+    examples = sample(read_holdout(student), taught, settings.pairs)
+    with replaced(out) as (folder, work):
+        forms = write_forms(taught, student, settings, folder, work)
+        labelers = {
+            name: load_labeler(str(path.absolute()), threads=threads)
+            for name, path in forms.items()
+        }
+        found = check(taught, labelers, examples, progress)
+        judge_all(found, settings, student)
+        fast = speeds(labelers, [e.pair for e in examples[:TIMED]]) if timed else {}
+        record = record_of(settings, forms, found)
+        finished = labelers[record["form"]]
+        describe(folder, finished, training, record)
+    return Export(out, finished.fingerprint, record, fast)
+
+
+def write_forms(
+    taught: Student, student: Path, settings: ExportSettings, folder: Path, work: Path
+) -> dict[str, Path]:
+    """Labelers' folders by the name of the form: float32, and the one that was asked for."""
+    manifest = manifest_of(taught, student, settings)
+    plain = folder if settings.precision == "fp32" else work
+    for place in {plain, folder}:
+        (place / "labeler.json").write_text(manifest, encoding="utf-8")
+        shutil.copyfile(student / "tokenizer.json", place / "tokenizer.json")
+    export_graph(taught.module, plain)
+    if settings.precision == "fp32":
+        return {PLAIN: folder}
+    FORMS[settings.precision](plain / MODEL, folder / MODEL)
+    return {PLAIN: plain, f"ONNX {settings.precision}": folder}
+
+
+def manifest_of(taught: Student, student: Path, settings: ExportSettings) -> str:
+    """labeler.json: the student's, under the name and the terms of the finished labeler."""
+    content = taught.manifest.model_dump(mode="json", by_alias=True, exclude_none=True)
+    content |= {
+        "name": settings.name or f"{student.absolute().parent.name}-{taught.manifest.name}",
+        "output": OUTPUT,
+        "made_by": f"relevance-eval {version('relevance-eval')} export",
+        "license": settings.license,
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def judge_all(found: Mapping[str, Parity], settings: ExportSettings, student: Path) -> None:
+    """Raises ExportError for a form beyond its bounds: float32 has narrower ones of its own."""
+    exact = found[PLAIN]
+    if max(exact.largest, exact.neighbours) > EXACT:
+        raise ExportError(
+            "its ONNX form computes something else: expected grades differ by "
+            f"{exact.largest:.4g}, and by {exact.neighbours:.4g} with their neighbours "
+            f"({EXACT:g} allowed). "
+            "Nothing was written",
+            where=str(student),
+            remedy="train a student of another base",
+        )
+    judge(list(found.values())[-1], settings.precision, settings, student)
+
+
+def record_of(
+    settings: ExportSettings, forms: Mapping[str, Path], found: Mapping[str, Parity]
+) -> dict[str, Any]:
+    return {
+        "schema": "relevance-eval/export/1",
+        "form": list(forms)[-1],
+        "precision": settings.precision,
+        "megabytes": {name: megabytes(folder) for name, folder in forms.items()},
+        "parity": {name: asdict(parity) for name, parity in found.items()},
+        "bounds": settings.model_dump(include={"max_difference", "max_flips", "max_loss"}),
+        "versions": versions(),
+    }
+
+
+def describe(
+    folder: Path, labeler: Labeler, training: Mapping[str, Any], record: Mapping[str, Any]
+) -> None:
+    """Writes README.md and export.json, which say what the labeler is and are no part of it."""
+    manifest = json.loads((folder / "labeler.json").read_bytes())
+    card = Card(manifest, labeler.fingerprint, training, record)
+    (folder / CARD).write_text(card.text(), encoding="utf-8")
+    text = json.dumps(record, indent=2) + "\n"
+    (folder / RECORD).write_text(text, encoding="utf-8")
+
+
+def megabytes(folder: Path) -> float:
+    """Of the model, its weights beside it and the tokenizer, in 10^6 bytes."""
+    sizes = [(folder / n).stat().st_size for n in (*FILES, WEIGHTS) if (folder / n).exists()]
+    return round(sum(sizes) / 1e6, 3)
+
+
+def versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What training.json holds; empty if there is none. Raises ExportError if it is broken."""
+    try:
+        found: object = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise broken_record(path, str(error)) from None
+    if not isinstance(found, dict):
+        raise broken_record(path, "it is no object")
+    return cast(dict[str, Any], found)
+
+
+def broken_record(path: Path, why: str) -> ExportError:
+    return ExportError(
+        f"the record of the training cannot be read: {why}",
+        where=str(path),
+        remedy="run relevance-eval train again",
+    )
+
+
+def read_holdout(student: Path) -> list[Example]:
+    """Raises InputError for a broken row; a file that is missing has no rows."""
+    path = student / "holdout.jsonl"
+    return read_examples(path) if path.exists() else []
+
+
+def check_replaceable(out: Path) -> None:
+    """Raises UsageError if there is something else than a labeler that was exported before."""
+    taken = out.exists() and not (out / RECORD).is_file()
+    if taken and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(
+            "this is no labeler that was exported before, and it is kept as it is",
+            where=str(out),
+            remedy="name another folder with --out",
+        )
+
+
+@contextmanager
+def replaced(out: Path) -> Generator[tuple[Path, Path]]:
+    """Gives a folder to fill, which takes the place of `out` if all went well, and one to work in.
+
+    Both lie beside `out`, and are gone afterwards. Raises StorageError.
+    """
+    beside = out.with_name(f".{out.name}-{os.getpid()}")
+    new, work, old = (beside / part for part in ("new", "work", "old"))
+    try:
+        new.mkdir(parents=True)
+        work.mkdir()
+        yield new, work
+        if out.exists():
+            out.rename(old)
+        new.rename(out)
+    except OSError as error:
+        raise storage_error(error, out) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

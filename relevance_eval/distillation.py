@@ -1,0 +1,356 @@
+"""From a bare index to a labeler of one's own: the steps in order, those that are done skipped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relevance_eval.errors import BudgetError, ConfigError, storage_error
+from relevance_eval.evaluators.agreement import Agreement, agree
+from relevance_eval.evaluators.example import Example, read_examples, write_examples
+from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.labelling import Labeler, label
+from relevance_eval.evaluators.pair import Pair
+from relevance_eval.evaluators.qrels import read_qrels
+from relevance_eval.evaluators.query import read_queries
+from relevance_eval.ledger import Ledger, key_of
+from relevance_eval.project import Project, Task
+
+__all__ = ["STEPS", "Distillation", "Done", "Standing", "distill"]
+
+STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
+PERSON = "person:"
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that is done.
+
+    Attributes:
+        result: what it came to, in counts and figures.
+        seconds: that it took now; 0 if it was done before.
+    """
+
+    step: str
+    result: Mapping[str, Any]
+    seconds: float
+    skipped: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A labeler on the held-out pairs, beside the reference's grades."""
+
+    labeler: str
+    agreement: Agreement
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What was made, and how it compares.
+
+    Attributes:
+        folder: the finished labeler.
+        reference: whose grades the standings are against: `people`, or the teacher's name. The
+            labeler's calibration was fitted on these pairs, its weights never saw them.
+    """
+
+    folder: Path
+    steps: Sequence[Done]
+    reference: str
+    standings: Sequence[Standing]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step to come.
+
+    Attributes:
+        settings: whatever its outcome depends on, beside its inputs.
+        run: does it; is told whether it was begun before under the same settings and inputs.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    inputs: Sequence[Path]
+    output: Path
+    run: Callable[[bool], Mapping[str, Any]]
+
+
+def distill(
+    project: Project,
+    task: Task,
+    notice: Notice,
+    *,
+    seed: int | None = None,
+    again: str | None = None,
+) -> Distillation:
+    """Synthesizes, mines, teaches, trains and exports by [training], then compares labelers.
+
+    Stopped at any point, it goes on from there the next time. A step is done again when its
+    settings, its inputs or its output have changed; a changed index is not noticed.
+
+    Args:
+        seed: in place of [training] seed.
+        again: a step that is done again with all after it, even if nothing has changed.
+
+    Raises:
+        ConfigError: no endpoint is named that grades.
+        BudgetError: the budget ended before all pairs were graded.
+        What the steps raise.
+    """
+    if project.config.training.teach.endpoint is None:
+        raise ConfigError(
+            "no endpoint is named that grades",
+            where="[training.teach] endpoint",
+            remedy="describe one in [endpoints.NAME], and name it there",
+        )
+    try:
+        project.training.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, project.training) from error
+    ledger = Ledger(project.training / "distill.json")
+    chosen = project.config.training.seed if seed is None else seed
+    done: list[Done] = []
+    forced = False
+    for step in steps(project, task, notice, chosen):
+        forced = forced or step.name == again
+        done.append(advance(step, ledger, notice, forced=forced))
+    labeler = project.training / "labeler"
+    reference, standings = standing(project, labeler, task, chosen)
+    return Distillation(labeler, done, reference, standings)
+
+
+def advance(step: Step, ledger: Ledger, notice: Notice, *, forced: bool) -> Done:
+    """Does the step unless it is done."""
+    key = key_of(step.settings, step.inputs)
+    before = None if forced else ledger.result(step.name, key, step.output)
+    if before is not None:
+        notice(f"{step.name}: done before")
+        return Done(step.name, before, 0.0, skipped=True)
+    resumed = ledger.begun(step.name, key) and not forced
+    ledger.begin(step.name, key)
+    started = time.perf_counter()
+    result = step.run(resumed)
+    ledger.end(step.name, key, step.output, result)
+    return Done(step.name, result, time.perf_counter() - started, skipped=False)
+
+
+def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[Step]:
+    """Each when those before it are done, since its key depends on what they wrote."""
+    c, folder = project.config.training, project.training
+    source = {
+        "index": project.config.elasticsearch.index,
+        "documents": project.config.documents,
+        "seed": seed,
+    }
+    queries, pairs, graded = (folder / f"{n}.jsonl" for n in ("queries", "pairs", "graded"))
+    people, student, labeler = folder / "people.jsonl", folder / "student", folder / "labeler"
+    writer = project.endpoint(c.synthesize.endpoint).model if c.synthesize.endpoint else None
+    yield Step(
+        "synthesize",
+        {**source, **c.synthesize.model_dump(mode="json"), "model": writer},
+        (),
+        queries,
+        lambda resumed: synthesized(project, queries, task, seed),
+    )
+    miners = {n: project.ranker_config(n).model_dump(mode="json") for n in c.mine.rankers}
+    yield Step(
+        "mine",
+        {**source, **c.mine.model_dump(mode="json"), "rankers": miners},
+        (queries, *templates(project)),
+        pairs,
+        lambda resumed: mined(project, queries, pairs, task, seed),
+    )
+    teacher = {"model": project.endpoint(c.teach.endpoint or "").model}
+    guidelines = (project.base / c.teach.guidelines,) if c.teach.guidelines else ()
+    yield Step(
+        "teach",
+        c.teach.model_dump(mode="json") | teacher,
+        (pairs, *guidelines),
+        graded,
+        lambda resumed: taught(project, pairs, graded, task),
+    )
+    learned = (graded,)
+    if c.people:
+        asked = project.base / project.config.queries.file
+        yield Step(
+            "people",
+            source,
+            (project.base / c.people, asked),
+            people,
+            lambda resumed: by_people(project, asked, people, task),
+        )
+        learned = (graded, people)
+    yield Step(
+        "train",
+        c.train.model_dump(mode="json") | {"seed": seed},
+        learned,
+        student,
+        lambda resumed: trained(project, learned, student, task, notice, seed, resumed),
+    )
+    yield Step(
+        "export",
+        c.export.model_dump(mode="json"),
+        (student,),
+        labeler,
+        lambda resumed: exported(project, student, labeler, task),
+    )
+
+
+def templates(project: Project) -> Iterator[Path]:
+    for name in project.config.training.mine.rankers:
+        settings = project.ranker_config(name)
+        for part in (settings, *(project.ranker_config(n) for n in settings.fuse or ())):
+            if part.template:
+                yield project.base / part.template
+
+
+def synthesized(project: Project, out: Path, task: Task, seed: int) -> Mapping[str, Any]:
+    from relevance_eval.synthesis import synthesize_project
+
+    synthesis = synthesize_project(project, task, out=out, seed=seed)
+    asking = synthesis.report.asking
+    if asking and asking.unasked:
+        raise BudgetError(
+            f"the budget is spent: {asking.unasked:,} documents were not asked about",
+            where=f"[endpoints.{project.config.training.synthesize.endpoint}]",
+            remedy="run distill again to go on: nothing is paid for twice",
+        )
+    return {"queries": len(synthesis.queries), **synthesis.report.result()}
+
+
+def mined(project: Project, asked: Path, out: Path, task: Task, seed: int) -> Mapping[str, Any]:
+    from relevance_eval.mining import mine_project
+    from relevance_eval.plugin.positives import known_positives
+
+    queries = read_queries(asked)
+    positives = known_positives(queries, None, project.config.compare.relevant)
+    mining = mine_project(project, queries, positives, task, seed=seed)
+    write_examples(out, mining.examples)
+    return {"pairs": len(mining.examples), **mining.report.as_dict()}
+
+
+def taught(project: Project, pairs: Path, out: Path, task: Task) -> Mapping[str, Any]:
+    """Raises BudgetError if the budget ended before all pairs were graded."""
+    from relevance_eval.exporters.teach import teach
+
+    teacher = project.teacher(project.config.training.teach.endpoint or "")
+    with project.store() as store, task("grading") as progress:
+        lesson = teach(read_examples(pairs), teacher, store, progress)
+    write_examples(out, lesson.examples)
+    found = lesson.labelling
+    if found.unasked:
+        raise BudgetError(
+            f"the budget is spent: {found.unasked:,} of {found.needed:,} pairs are not graded",
+            where=f"[endpoints.{project.config.training.teach.endpoint}]",
+            remedy="run distill again to go on (nothing is paid for twice), or make a labeler of "
+            "what there is: relevance-eval train, then export",
+        )
+    return {
+        "graded": found.bought + found.reused,
+        "reused": found.reused,
+        "failed": found.failed,
+        "refused": found.refused,
+        "reasons": dict(lesson.reasons),
+        "cost": round(teacher.spent.cost, 6),
+        "requests": teacher.spent.requests,
+    }
+
+
+def by_people(project: Project, asked: Path, out: Path, task: Task) -> Mapping[str, Any]:
+    """People's grades with the documents as the index has them now."""
+    from relevance_eval.plugin.documents import fetch_documents
+
+    given = project.base / (project.config.training.people or "")
+    qrels, name = read_qrels(given), f"{PERSON}{given.name}"
+    queries = [q for q in read_queries(asked) if q.id in qrels]
+    wanted = sorted({i for q in queries for i in qrels[q.id]})
+    index = project.config.elasticsearch.index
+    with project.session(task) as client:
+        documents = fetch_documents(client, index, wanted, project.config.documents)
+    examples = [
+        Example(Pair(q, documents[i]), "people", judgment=Judgment.certain(name, grade))
+        for q in queries
+        for i, grade in qrels[q.id].items()
+        if i in documents
+    ]
+    if not examples:
+        raise ConfigError(
+            "none of these grades is of a query of the set and a document of the index",
+            where="[training] people",
+            remedy=f"check {given}, [queries] file and [elasticsearch] index",
+        )
+    write_examples(out, examples)
+    return {"pairs": len(examples), "queries": len({e.pair.query.id for e in examples})}
+
+
+def trained(
+    project: Project,
+    learned: Sequence[Path],
+    out: Path,
+    task: Task,
+    notice: Notice,
+    seed: int,
+    resumed: bool,
+) -> Mapping[str, Any]:
+    from relevance_eval.exporters.train import train
+
+    examples = [e for path in learned for e in read_examples(path)]
+    with task("training") as progress:
+        training = train(
+            examples,
+            project.config.training.train,
+            out,
+            seed=seed,
+            beside=project.base,
+            progress=progress,
+            notice=notice,
+            restart=not resumed,
+        )
+    return {key: training.record[key] for key in ("data", "held_out", "calibration")}
+
+
+def exported(project: Project, student: Path, out: Path, task: Task) -> Mapping[str, Any]:
+    from relevance_eval.exporters.export import export
+
+    with task("exporting") as progress:
+        return export(student, project.config.training.export, out, progress=progress).record
+
+
+def standing(
+    project: Project, folder: Path, task: Task, seed: int
+) -> tuple[str, Sequence[Standing]]:
+    """The new labeler, the built-in one and, where people graded, the teacher."""
+    held = read_examples(project.training / "student" / "holdout.jsonl")
+    person = [e for e in held if e.judgment and e.judgment.labeler.startswith(PERSON)]
+    known = person or held
+    teacher = project.teacher(project.config.training.teach.endpoint or "")
+    grades: dict[str, dict[str, int]] = {}
+    for e in known:
+        if e.judgment:
+            grades.setdefault(e.pair.query.id, {})[e.pair.document.id] = e.judgment.grade
+    labelers: list[Labeler] = [project.labeler(str(folder)), project.labeler("builtin")]
+    if person:
+        labelers.append(teacher)
+    pairs, relevant = [e.pair for e in known], project.config.compare.relevant
+    standings: list[Standing] = []
+    for labeler, judged in graded(project, labelers, pairs, task):
+        if judged:
+            found = agree(grades, judged, relevant=relevant, seed=seed)
+            standings.append(Standing(labeler.name, found))
+    return ("people" if person else teacher.name), standings
+
+
+def graded(
+    project: Project, labelers: Sequence[Labeler], pairs: Sequence[Pair], task: Task
+) -> Generator[tuple[Labeler, Mapping[str, Mapping[str, Judgment]]]]:
+    """What each labeler says; what the store holds is not asked for again."""
+    with project.store() as store:
+        for labeler in labelers:
+            with task(f"labelling by {labeler.name}") as progress:
+                yield labeler, label(pairs, labeler, store, progress, people=False).by_id(pairs)

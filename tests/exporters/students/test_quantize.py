@@ -1,0 +1,143 @@
+"""Smaller forms of a graph: what they weigh, and how far they are from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs relevance-eval[train]")
+
+import onnx  # noqa: E402
+from onnx import helper, numpy_helper  # noqa: E402
+
+from relevance_eval.errors import ExportError  # noqa: E402
+from relevance_eval.evaluators.labelers.session import Input, Session  # noqa: E402
+from relevance_eval.exporters import onnx as graphs  # noqa: E402
+from relevance_eval.exporters.onnx import export_graph  # noqa: E402
+from relevance_eval.exporters.quantize import FORMS, blockwise, store_rows_as_int8  # noqa: E402
+from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
+from relevance_eval.exporters.student import new_student  # noqa: E402
+
+Complains = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def plain(
+    tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_decoder: Path
+) -> dict[str, Path]:
+    """Graphs in float32."""
+    found: dict[str, Path] = {}
+    for kind, base in (("encoder", tiny_encoder), ("decoder", tiny_decoder)):
+        settings = TrainSettings(kind=kind, base=str(base), max_tokens=112)  # type: ignore[arg-type]
+        student = new_student(settings, base_folder=base, seed=0)
+        found[kind] = export_graph(student.module, tmp_path_factory.mktemp(kind))
+    return found
+
+
+def inputs() -> list[Input]:
+    rng = np.random.default_rng(0)
+    return [Input(rng.integers(1, 12, n).tolist(), [0] * n) for n in (3, 9, 20, 33)]
+
+
+def logits(path: Path) -> Any:
+    return Session(path, "logits", threads=1).run(inputs())
+
+
+def weight_types(path: Path) -> set[str]:
+    """Types of all tensors of more than 64 numbers."""
+    return {
+        onnx.TensorProto.DataType.Name(t.data_type)
+        for t in onnx.load(str(path)).graph.initializer
+        if np.prod(t.dims) > 64
+    }
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+@pytest.mark.parametrize(
+    ("precision", "far"),
+    [("fp32", 0.0), ("fp16", 0.02), ("int8-weights", 0.1), ("int8", 0.25), ("int4", 0.5)],
+)
+def test_a_form_is_near_the_graph_and_no_larger(
+    plain: dict[str, Path], tmp_path: Path, kind: str, precision: str, far: float
+) -> None:
+    path = tmp_path / "model.onnx"
+    FORMS[precision](plain[kind], path)  # type: ignore[index]
+    found, expected = logits(path), logits(plain[kind])
+    assert found.dtype == np.float32
+    spread = np.abs(expected).max()
+    assert np.abs(found - expected).max() <= far * spread
+    if precision != "fp32":
+        assert (found != expected).any()
+        assert path.stat().st_size < plain[kind].stat().st_size
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_each_form_stores_what_it_is_named_for(
+    plain: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    found: dict[str, set[str]] = {}
+    for precision, form in FORMS.items():
+        form(plain[kind], tmp_path / "model.onnx")
+        found[precision] = weight_types(tmp_path / "model.onnx")
+    assert "FLOAT" in found["fp32"]
+    assert "FLOAT16" in found["fp16"]
+    assert "FLOAT" not in found["fp16"]
+    assert "INT8" in found["int8-weights"]
+    assert "INT8" in found["int8"]
+    assert "UINT8" in found["int4"]
+
+
+def test_the_same_graph_gives_the_same_bytes(plain: dict[str, Path], tmp_path: Path) -> None:
+    for form in FORMS.values():
+        for name in ("one.onnx", "two.onnx"):
+            form(plain["decoder"], tmp_path / name)
+        assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "two.onnx").read_bytes()
+
+
+def test_int8_weights_use_seven_bits_as_the_eighth_overflows_without_vnni(
+    plain: dict[str, Path], tmp_path: Path
+) -> None:
+    FORMS["int8"](plain["encoder"], tmp_path / "model.onnx")
+    graph = onnx.load(str(tmp_path / "model.onnx")).graph
+    weights = [
+        numpy_helper.to_array(t)
+        for t in graph.initializer
+        if t.data_type == onnx.TensorProto.INT8 and t.name.endswith("_quantized")
+    ]
+    assert Counter(w.ndim for w in weights if w.size > 64)[2] >= 12  # six for each layer
+    assert max(int(np.abs(w.astype(int)).max()) for w in weights) <= 64
+
+
+def test_the_grades_own_matrix_is_left_whole_by_blocks(
+    plain: dict[str, Path], tmp_path: Path
+) -> None:
+    blockwise(4, 32, 4)(plain["decoder"], tmp_path / "model.onnx")
+    kept = Counter(n.op_type for n in onnx.load(str(tmp_path / "model.onnx")).graph.node)
+    assert kept["MatMulNBits"] == 7  # q, k, v, o, gate, up and down of the one layer
+    graph = onnx.load(str(tmp_path / "model.onnx")).graph
+    assert any(list(t.dims) == [32, 4] for t in graph.initializer)
+
+
+def test_a_graph_above_one_files_size_is_made_smaller_too(
+    plain: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for form in FORMS.values():
+        whole, split = tmp_path / "whole.onnx", tmp_path / "split.onnx"
+        form(plain["decoder"], whole)
+        with monkeypatch.context() as small:
+            small.setattr(graphs, "ONE_FILE", 1000)
+            form(plain["decoder"], split)
+        assert split.with_name("split.onnx_data").exists()
+        assert (logits(split) == logits(whole)).all()
+
+
+def test_a_graph_without_embeddings_cannot_have_smaller_ones(complains: Complains) -> None:
+    value = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [value])
+    with complains(ExportError, "no table of word embeddings", code=5, remedy="fp32"):
+        store_rows_as_int8(helper.make_model(graph))
