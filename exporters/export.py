@@ -28,7 +28,7 @@ from relevance_eval.exporters.parity import EXACT, Parity, check, judge, sample
 from relevance_eval.exporters.quantize import FORMS
 from relevance_eval.exporters.settings import ExportSettings
 from relevance_eval.exporters.speed import speeds
-from relevance_eval.exporters.student import Student, load_student
+from relevance_eval.exporters.students.student import Student, load_student
 
 __all__ = ["Export", "export"]
 

@@ -18,9 +18,9 @@ from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelers.session import Input
 from relevance_eval.evaluators.labelling import Labeler
-from relevance_eval.exporters.calibrate import Calibration
 from relevance_eval.exporters.settings import ExportSettings, Precision
-from relevance_eval.exporters.student import Student
+from relevance_eval.exporters.students.calibrate import Calibration
+from relevance_eval.exporters.students.student import Student
 
 __all__ = ["EXACT", "PYTORCH", "Parity", "check", "judge", "sample"]
 

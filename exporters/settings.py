@@ -47,7 +47,8 @@ class Endpoint(Settings):
         pause: seconds before the first retry, doubled before each further one, 60 at most; a
             Retry-After of the server is obeyed.
         input_price, output_price: of a million tokens, in any one currency.
-        max_requests, max_tokens, max_cost: budget of one command; none for no limit.
+        max_requests, max_tokens, max_cost: budget of one command, or of one step of `distill`; none
+            for no limit.
     """
 
     model: str
@@ -235,8 +236,8 @@ class ExportSettings(Settings):
     """
 
     precision: Precision = "int8"
-    max_difference: Annotated[float, Field(gt=0, le=3)] = 0.5
-    max_flips: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_difference: Annotated[float, Field(gt=0, le=3)] = 0.25
+    max_flips: Annotated[float, Field(ge=0, le=1)] = 0.15
     max_loss: Annotated[float, Field(ge=0, le=2)] = 0.02
     pairs: Count = 400
     name: str | None = None

@@ -16,21 +16,21 @@ from elasticsearch import Elasticsearch
 from relevance_eval.errors import ConfigError, InputError, storage_error
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.query import Query, write_queries
-from relevance_eval.exporters.budget import Spent
-from relevance_eval.exporters.draft import Draft, slots_of
-from relevance_eval.exporters.extractive import EXTRACTIVE, extract
-from relevance_eval.exporters.screens import SCREENS, Screens
+from relevance_eval.exporters.endpoints.budget import Spent
+from relevance_eval.exporters.queries.draft import Draft, slots_of
+from relevance_eval.exporters.queries.extractive import EXTRACTIVE, extract
+from relevance_eval.exporters.queries.screens import SCREENS, Screens
+from relevance_eval.exporters.queries.vocabulary import Vocabulary
+from relevance_eval.exporters.queries.worksheet import Worksheet
 from relevance_eval.exporters.settings import Endpoint, Kind, SynthesizeSettings
-from relevance_eval.exporters.vocabulary import Vocabulary
-from relevance_eval.exporters.worksheet import Worksheet
 from relevance_eval.plugin.sample import Sample, sample_documents
 from relevance_eval.plugin.searches import Load
 from relevance_eval.plugin.significance import significant_terms
 
 if TYPE_CHECKING:
     # Only for annotations: without an endpoint the client of one need not be installed.
-    from relevance_eval.exporters.asking import Asking
-    from relevance_eval.exporters.endpoint import Chat
+    from relevance_eval.exporters.endpoints.endpoint import Chat
+    from relevance_eval.exporters.queries.asking import Asking
 
 __all__ = ["WORKSHEET", "Foresight", "Report", "Synthesis", "foresee", "synthesize"]
 
@@ -128,7 +128,7 @@ def synthesize(
             for d, slots in plan.wanted
         }
     else:
-        from relevance_eval.exporters.asking import ask_about, questions_of
+        from relevance_eval.exporters.queries.asking import ask_about, questions_of
 
         asking = ask_about(
             chat,
@@ -179,7 +179,7 @@ def foresee(
     load: Load | None = None,
 ) -> Foresight:
     """Draws the sample and counts; asks nothing and writes nothing. Raises as `synthesize`."""
-    from relevance_eval.exporters.asking import estimate, questions_of
+    from relevance_eval.exporters.queries.asking import estimate, questions_of
 
     plan = lay_out(client, index, settings, model=True, fields=fields, seed=seed, load=load)
     questions = questions_of(plan.wanted, settings, endpoint.model)

@@ -16,14 +16,14 @@ from relevance_eval.evaluators.judgment import Judgment, Outcome
 from relevance_eval.evaluators.judgments import Judgments
 from relevance_eval.evaluators.labelling import LEFT_OUT, Labeler, Labelling, label
 from relevance_eval.evaluators.pair import Pair
-from relevance_eval.exporters.budget import Budget, BudgetSpent, Spent
-from relevance_eval.exporters.crew import each
-from relevance_eval.exporters.endpoint import Chat
-from relevance_eval.exporters.grading import judgment_of
-from relevance_eval.exporters.prompt import SCHEMA, Prompt
-from relevance_eval.exporters.reply import Reply
-from relevance_eval.exporters.request import Request
+from relevance_eval.exporters.endpoints.budget import Budget, BudgetSpent, Spent
+from relevance_eval.exporters.endpoints.crew import each
+from relevance_eval.exporters.endpoints.endpoint import Chat
+from relevance_eval.exporters.endpoints.reply import Reply
+from relevance_eval.exporters.endpoints.request import Request
 from relevance_eval.exporters.settings import Endpoint, TeachSettings
+from relevance_eval.exporters.teachers.grading import judgment_of
+from relevance_eval.exporters.teachers.prompt import SCHEMA, Prompt
 
 __all__ = ["Estimate", "Lesson", "Teacher", "open_teacher", "teach"]
 

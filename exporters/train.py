@@ -25,14 +25,14 @@ import torch
 from relevance_eval.errors import InputError, UsageError, storage_error
 from relevance_eval.evaluators.example import Example, write_examples
 from relevance_eval.evaluators.judgment import Judgment
-from relevance_eval.exporters.base import find_base
-from relevance_eval.exporters.checkpoint import check_hashes
-from relevance_eval.exporters.holdout import Holdout, figures
-from relevance_eval.exporters.lessons import Lessons
 from relevance_eval.exporters.settings import TrainSettings
-from relevance_eval.exporters.split import Split, by_people, split, wording
-from relevance_eval.exporters.student import Student, new_student
-from relevance_eval.exporters.trainer import Course, Trainer
+from relevance_eval.exporters.students.base import find_base
+from relevance_eval.exporters.students.checkpoint import check_hashes
+from relevance_eval.exporters.students.holdout import Holdout, figures
+from relevance_eval.exporters.students.lessons import Lessons
+from relevance_eval.exporters.students.split import Split, by_people, split, wording
+from relevance_eval.exporters.students.student import Student, new_student
+from relevance_eval.exporters.students.trainer import Course, Trainer
 
 __all__ = ["Training", "train"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from relevance_eval.errors import BudgetError, ConfigError, storage_error
+from relevance_eval.errors import BudgetError, ConfigError, DependencyError, storage_error
 from relevance_eval.evaluators.agreement import Agreement, agree
 from relevance_eval.evaluators.example import Example, read_examples, write_examples
 from relevance_eval.evaluators.judgment import Judgment
@@ -101,6 +102,7 @@ def distill(
     Raises:
         ConfigError: no endpoint is named that grades.
         BudgetError: the budget ended before all pairs were graded.
+        DependencyError: the extra `train` or `teach` is not installed.
         What the steps raise.
     """
     if project.config.training.teach.endpoint is None:
@@ -109,6 +111,7 @@ def distill(
             where="[training.teach] endpoint",
             remedy="describe one in [endpoints.NAME], and name it there",
         )
+    check_extras()
     try:
         project.training.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -123,6 +126,13 @@ def distill(
     labeler = project.training / "labeler"
     reference, standings = standing(project, labeler, task, chosen)
     return Distillation(labeler, done, reference, standings)
+
+
+def check_extras() -> None:
+    """Raises DependencyError now, not when the teacher has been paid."""
+    for module, extra in (("torch", "train"), ("openai", "teach")):
+        if find_spec(module) is None:
+            raise DependencyError.for_extra(extra, "distill")
 
 
 def advance(step: Step, ledger: Ledger, notice: Notice, *, forced: bool) -> Done:
@@ -195,7 +205,7 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
     )
     yield Step(
         "export",
-        c.export.model_dump(mode="json"),
+        {"index": source["index"], **c.export.model_dump(mode="json")},
         (student,),
         labeler,
         lambda resumed: exported(project, student, labeler, task),
@@ -318,8 +328,11 @@ def trained(
 def exported(project: Project, student: Path, out: Path, task: Task) -> Mapping[str, Any]:
     from relevance_eval.exporters.export import export
 
+    settings = project.config.training.export
+    name = settings.name or f"{project.config.elasticsearch.index}-labeler"
+    named = settings.model_copy(update={"name": name})
     with task("exporting") as progress:
-        return export(student, project.config.training.export, out, progress=progress).record
+        return export(student, named, out, progress=progress).record
 
 
 def standing(

@@ -9,8 +9,8 @@ from typing import Any
 from relevance_eval.errors import InputError, UsageError
 from relevance_eval.evaluators.example import Example, read_examples
 from relevance_eval.evaluators.qrels import Qrels, read_people
-from relevance_eval.exporters.graded import graded
 from relevance_eval.exporters.settings import TrainSettings
+from relevance_eval.exporters.students.graded import graded
 from relevance_eval.meeting import corpus_of, query_set
 from relevance_eval.project import Project
 

@@ -13,7 +13,7 @@ from relevance_eval.project import Project, Task
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from relevance_eval.exporters.endpoint import Chat
+    from relevance_eval.exporters.endpoints.endpoint import Chat
 
 __all__ = ["foresee_project", "synthesize_project"]
 
@@ -62,7 +62,7 @@ def chat_of(project: Project, settings: SynthesizeSettings) -> AbstractContextMa
     if settings.endpoint is None:
         return nullcontext()
     endpoint = project.endpoint(settings.endpoint)
-    from relevance_eval.exporters.endpoint import Chat
+    from relevance_eval.exporters.endpoints.endpoint import Chat
 
     return Chat(endpoint, where=f"[endpoints.{settings.endpoint}]")
 

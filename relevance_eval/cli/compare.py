@@ -3,56 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from relevance_eval.cli.options import FILE, Session, common
+from relevance_eval.cli.options import Session, Sources, comparing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from relevance_eval.evaluation import Evaluation
+    from relevance_eval.evaluators.comparison import Plan
+    from relevance_eval.evaluators.query import Query
     from relevance_eval.project import Project
 
-__all__ = ["compare"]
+__all__ = ["compare", "compared", "published"]
 
 
 @click.command()
-@common
-@click.argument("rankers", nargs=-1, required=True)
-@click.option("--queries", type=FILE, help="Query set, JSON Lines.  [default: the configuration's]")
-@click.option(
-    "--corpus",
-    type=FILE,
-    help="Documents of run files, JSON Lines.  [default: the index]",
-)
-@click.option(
-    "--qrels",
-    type=FILE,
-    multiple=True,
-    help="Grades by people, TREC format; they win over the labeler's. May be given more than once."
-    "  [default: none]",
-)
-@click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
-@click.option(
-    "--baselines",
-    type=click.IntRange(min=1),
-    default=1,
-    help="How many of the first rankers are baselines; each of the others is compared with each of "
-    "them.  [default: 1]",
-)
-@click.option("--publish", is_flag=True, help="Store the result in relevance-eval-comparisons too.")
-def compare(
-    session: Session,
-    rankers: tuple[str, ...],
-    queries: Path | None,
-    corpus: Path | None,
-    qrels: tuple[Path, ...],
-    labeler: str | None,
-    baselines: int,
-    publish: bool,
-) -> None:
+@comparing
+def compare(session: Session, given: Sources, baselines: int, publish: bool) -> None:
     """Say whether RANKERS are better than the first one (or ones), and how sure that is.
 
     A ranker is a name of the configuration or a TREC run file. Exits 0 whenever there is a
@@ -60,28 +31,15 @@ def compare(
     """
     from relevance_eval.answer import comparison_result, envelope
     from relevance_eval.cli.tables import show_comparison
-    from relevance_eval.evaluation import evaluate
-    from relevance_eval.evaluators.comparison import check_baselines
-    from relevance_eval.evaluators.qrels import read_people
-    from relevance_eval.results import check_file_names, run_names, write_evaluation
+    from relevance_eval.provenance import made_of
+    from relevance_eval.results import write_evaluation
 
-    project = session.project(required=corpus is None)
-    check_file_names(run_names(rankers, project.config.rankers))
-    if baselines > 1:  # of a lone ranker something better is said below
-        check_baselines(baselines, len(rankers))
-    if publish:
-        published(session, project, None)
-    evaluation = evaluate(
-        project,
-        rankers,
-        project.queries(queries),
-        replace(project.plan(session.seed), baselines=baselines),
-        session.console.task,
-        labeler=project.labeler(labeler),
-        corpus=corpus,
-        people=read_people(qrels),
-    )
-    answer = envelope("compare", project.hash, comparison_result(evaluation))
+    project = session.project(required=given.corpus is None)
+    queries = project.queries(given.queries)
+    plan = replace(project.plan(session.seed), baselines=baselines)
+    evaluation = compared(session, project, given, queries, plan, publish=publish)
+    origin = made_of(project, evaluation, given.rankers)
+    answer = envelope("compare", project.hash, comparison_result(evaluation, origin))
     folder: Path | None = None
     try:
         folder = write_evaluation(project.home, evaluation, answer)
@@ -89,6 +47,38 @@ def compare(
         session.console.answer(answer, lambda out: show_comparison(out, evaluation, folder))
     if publish:
         published(session, project, answer)
+
+
+def compared(
+    session: Session,
+    project: Project,
+    given: Sources,
+    queries: Sequence[Query],
+    plan: Plan,
+    *,
+    publish: bool,
+) -> Evaluation:
+    """The evaluation; what could hinder it later is raised before anything is bought."""
+    from relevance_eval.evaluation import evaluate
+    from relevance_eval.evaluators.comparison import check_baselines
+    from relevance_eval.evaluators.qrels import read_people
+    from relevance_eval.results import check_file_names, run_names
+
+    check_file_names(run_names(given.rankers, project.config.rankers))
+    if plan.baselines > 1:  # of a lone ranker something better is said below
+        check_baselines(plan.baselines, len(given.rankers))
+    if publish:
+        published(session, project, None)
+    return evaluate(
+        project,
+        given.rankers,
+        queries,
+        plan,
+        session.console.task,
+        labeler=project.labeler(given.labeler),
+        corpus=given.corpus,
+        people=read_people(given.qrels),
+    )
 
 
 def published(session: Session, project: Project, answer: Mapping[str, Any] | None) -> None:

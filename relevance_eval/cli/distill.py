@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,6 +76,10 @@ def standings_table(found: Distillation) -> Table:
     return table
 
 
+def parity_told(parity: Mapping[str, Any]) -> str:
+    return f"grades at most {parity['largest']:.2f} from PyTorch's"
+
+
 def told(done: Done) -> str:
     """A step in a few words."""
     r: Any = done.result
@@ -92,4 +97,5 @@ def told(done: Done) -> str:
             learned, held = r["data"]["training"], r["data"]["holdout"]
             return f"{learned['pairs']:,} pairs learned from, {held['pairs']:,} held out"
         case _:
-            return f"{r['precision']}, {r['bytes'] / 1e6:,.1f} MB"
+            form = r["form"]
+            return f"{form}, {r['megabytes'][form]:,.1f} MB, {parity_told(r['parity'][form])}"

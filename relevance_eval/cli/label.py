@@ -6,39 +6,20 @@ from pathlib import Path
 
 import click
 
-from relevance_eval.cli.options import FILE, Session, common
+from relevance_eval.cli.options import FILE, Session, Sources, common, sources
 
 __all__ = ["label"]
 
 
 @click.command()
 @common
-@click.argument("rankers", nargs=-1, required=True)
-@click.option("--queries", type=FILE, help="Query set, JSON Lines.  [default: the configuration's]")
-@click.option(
-    "--corpus", type=FILE, help="Documents of run files, JSON Lines.  [default: the index]"
-)
-@click.option(
-    "--qrels",
-    type=FILE,
-    multiple=True,
-    help="Grades by people, TREC format, to store; they win over the labeler's.  [default: none]",
-)
-@click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
+@sources
 @click.option(
     "--out",
     type=FILE,
     help="Write the grades as TREC qrels to this file too.  [default: none]",
 )
-def label(
-    session: Session,
-    rankers: tuple[str, ...],
-    queries: Path | None,
-    corpus: Path | None,
-    qrels: tuple[Path, ...],
-    labeler: str | None,
-    out: Path | None,
-) -> None:
+def label(session: Session, given: Sources, out: Path | None) -> None:
     """Grade what RANKERS return and the store does not hold yet.
 
     A ranker is a name of the configuration or a TREC run file. Stopped half-way, it goes on from
@@ -50,10 +31,11 @@ def label(
     from relevance_eval.evaluators.qrels import read_people, write_qrels
     from relevance_eval.results import hard_grades
 
-    project = session.project(required=corpus is None)
-    people = read_people(qrels)
-    chosen = project.labeler(labeler)
-    collected = collect(project, rankers, project.queries(queries), session.console.task, corpus)
+    project = session.project(required=given.corpus is None)
+    people = read_people(given.qrels)
+    chosen = project.labeler(given.labeler)
+    queries = project.queries(given.queries)
+    collected = collect(project, given.rankers, queries, session.console.task, given.corpus)
     labelling = grade(project, collected, session.console.task, labeler=chosen, people=people)
     if out:
         write_qrels(out, hard_grades(labelling.by_id(collected.pairs)))

@@ -24,7 +24,15 @@ VERBS = {
     "pull": "Pull what rankers return into TREC run files.",
     "label": "Grade what runs hold and the store does not.",
     "compare": "Say whether rankers are better than the first one.",
+    "gate": "Decide whether a ranking change may go on.",
+    "report": "Make a page of a saved comparison.",
     "agreement": "Measure a labeler against people's grades.",
+    "distill": "Make a labeler out of the index: the five steps below.",
+    "synthesize": "Write queries about documents of the index.",
+    "mine": "Find hard negatives in the index.",
+    "teach": "Have a language model grade pairs.",
+    "train": "Train a student on graded pairs.",
+    "export": "Make an ONNX labeler of a student.",
 }
 STOPPED = 130
 NOBODY_READS = 141
@@ -52,7 +60,8 @@ class Verbs(click.Group):
 def group() -> None:
     """Is ranker B better than ranker A, how sure are we, and what did it cost to know?
 
-    Exit codes: 0 done, 2 wrong use or configuration, 5 could not run.
+    Exit codes: 0 done, 2 wrong use or configuration, 5 could not run. Of gate alone: 0 passed,
+    1 failed, 3 inconclusive, 4 labeler untrusted.
     """
 
 

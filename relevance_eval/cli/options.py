@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from relevance_eval.cli.console import Console
     from relevance_eval.project import Project
 
-__all__ = ["FILE", "FOLDER", "Session", "agreed", "common"]
+__all__ = ["FILE", "FOLDER", "Session", "Sources", "agreed", "common", "comparing", "sources"]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -43,6 +43,23 @@ class Session:
         from relevance_eval.project import open_project
 
         return open_project(self.path, required=required or self.explicit)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a comparison's parts come from; None for what the configuration says.
+
+    Attributes:
+        rankers: names of the configuration, or paths of TREC run files.
+        corpus: documents of run files; None for the index's.
+        qrels: grades by people, a file for each person.
+    """
+
+    rankers: tuple[str, ...]
+    queries: Path | None
+    corpus: Path | None
+    qrels: tuple[Path, ...]
+    labeler: str | None
 
 
 def agreed(question: str, remedy: str) -> bool:
@@ -92,3 +109,54 @@ def common(verb: Callable[..., None]) -> Callable[..., None]:
         verb(Session(path, config is not None, console, seed), *args, **options)
 
     return wrapped
+
+
+def sources(verb: Callable[..., None]) -> Callable[..., None]:
+    """Adds the rankers and the options that say where the rest is; the verb gets `Sources`."""
+
+    @click.argument("rankers", nargs=-1, required=True)
+    @click.option(
+        "--queries", type=FILE, help="Query set, JSON Lines.  [default: the configuration's]"
+    )
+    @click.option(
+        "--corpus", type=FILE, help="Documents of run files, JSON Lines.  [default: the index]"
+    )
+    @click.option(
+        "--qrels",
+        type=FILE,
+        multiple=True,
+        help="Grades by people, TREC format; they are stored, and win over the labeler's. May be "
+        "given more than once.  [default: none]",
+    )
+    @click.option(
+        "--labeler",
+        help="builtin, a folder, owner/name or endpoint:NAME.  [default: the configuration's]",
+    )
+    @functools.wraps(verb)
+    def wrapped(
+        *args: Any,
+        rankers: tuple[str, ...],
+        queries: Path | None,
+        corpus: Path | None,
+        qrels: tuple[Path, ...],
+        labeler: str | None,
+        **options: Any,
+    ) -> None:
+        verb(*args, Sources(rankers, queries, corpus, qrels, labeler), **options)
+
+    return wrapped
+
+
+def comparing(verb: Callable[..., None]) -> Callable[..., None]:
+    """Adds the common options and those of the verbs that compare."""
+    baselines = click.option(
+        "--baselines",
+        type=click.IntRange(min=1),
+        default=1,
+        help="How many of the first rankers are baselines; each of the others is compared with "
+        "each of them.  [default: 1]",
+    )
+    publish = click.option(
+        "--publish", is_flag=True, help="Store the result in relevance-eval-comparisons too."
+    )
+    return common(sources(baselines(publish(verb))))

@@ -13,8 +13,8 @@ from relevance_eval.cli.options import FILE, Session, common
 if TYPE_CHECKING:
     import rich.console
 
-    from relevance_eval.exporters.asking import Asking
-    from relevance_eval.exporters.budget import Spent
+    from relevance_eval.exporters.endpoints.budget import Spent
+    from relevance_eval.exporters.queries.asking import Asking
     from relevance_eval.exporters.settings import SynthesizeSettings
     from relevance_eval.exporters.synthesize import Foresight, Report, Synthesis
     from relevance_eval.project import Project

@@ -249,7 +249,7 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
         )
     if labelling.unasked:
         out.print(
-            f"[yellow]{labelling.unasked:,} were not asked about, as the labeler's budget is spent; "
+            f"[yellow]{labelling.unasked:,} were not asked about, since a budget is spent; "
             "these documents count as unjudged[/]"
         )
 

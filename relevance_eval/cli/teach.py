@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import rich.console
 
     from relevance_eval.evaluators.example import Example
-    from relevance_eval.exporters.budget import Spent
+    from relevance_eval.exporters.endpoints.budget import Spent
     from relevance_eval.exporters.teach import Estimate, Lesson, Teacher
     from relevance_eval.project import Project
 
@@ -117,7 +117,7 @@ def foresee(
 ) -> None:
     """What it would take to grade what is not graded yet; with `batch`, the requests too."""
     from relevance_eval.answer import envelope
-    from relevance_eval.exporters.batch import write_batch
+    from relevance_eval.exporters.teachers.batch import write_batch
 
     distinct = list({e.pair.key: e.pair for e in examples}.values())
     with project.store() as store:
@@ -151,8 +151,8 @@ def grade(
     """Asks, or reads the answers of a batch, and writes what is graded."""
     from relevance_eval.answer import envelope
     from relevance_eval.evaluators.example import write_examples
-    from relevance_eval.exporters.batch import BatchAnswers
     from relevance_eval.exporters.teach import teach as ask
+    from relevance_eval.exporters.teachers.batch import BatchAnswers
 
     target = out or project.training / "graded.jsonl"
     answers = BatchAnswers(teacher, batch, [e.pair for e in examples]) if batch else None

@@ -108,7 +108,7 @@ def test_a_bare_index_becomes_a_labeler_that_compare_uses(
     assert taught["graded"] + taught["failed"] + taught["refused"] > 20
     assert taught["requests"] >= taught["graded"] > 10
     assert found["reference"] == "SmolLM2-135M-Instruct"
-    assert set(found["agreement"]) == {"labeler", "builtin-minilm-1"}
+    assert set(found["agreement"]) == {"documents-labeler", "builtin-minilm-1"}
     labeler = Path(found["labeler"])
     names = {path.name for path in labeler.iterdir()}
     assert {"labeler.json", "model.onnx", "tokenizer.json", "README.md"} <= names
@@ -120,7 +120,7 @@ def test_a_bare_index_becomes_a_labeler_that_compare_uses(
     assert again["agreement"] == found["agreement"]
 
     compared = answer("compare", "body", "title", "--labeler", labeler, cwd=folder)
-    assert compared["labeler"]["name"] == "labeler"
+    assert compared["labeler"]["name"] == "documents-labeler"
     assert compared["labels"]["bought"] + compared["labels"]["reused"] > 20
     assert compared["labels"]["failed"] == 0
 

@@ -14,9 +14,9 @@ from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.judgments import Judgments
 from relevance_eval.evaluators.labelling import label
 from relevance_eval.evaluators.pair import Pair
-from relevance_eval.exporters.batch import BatchAnswers, write_batch
 from relevance_eval.exporters.settings import Endpoint, TeachSettings
 from relevance_eval.exporters.teach import Teacher
+from relevance_eval.exporters.teachers.batch import BatchAnswers, write_batch
 
 WHERE = "[endpoints.teacher]"
 Make = Callable[..., Any]

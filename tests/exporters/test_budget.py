@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from relevance_eval.errors import BudgetError
-from relevance_eval.exporters.budget import Budget, BudgetSpent, Spent
-from relevance_eval.exporters.pace import Pace
+from relevance_eval.exporters.endpoints.budget import Budget, BudgetSpent, Spent
+from relevance_eval.exporters.endpoints.pace import Pace
 from relevance_eval.exporters.settings import Endpoint
 
 WHERE = "[endpoints.teacher]"

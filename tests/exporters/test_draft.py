@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.draft import acronyms, file_stem, kinds_of, misspelt, slots_of
+from relevance_eval.exporters.queries.draft import acronyms, file_stem, kinds_of, misspelt, slots_of
 from relevance_eval.exporters.settings import Kind
 
 KINDS: tuple[Kind, ...] = ("topic", "question", "author", "file_name", "folder", "acronym", "typo")

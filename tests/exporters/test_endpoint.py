@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from relevance_eval.errors import ConfigError, EndpointError
-from relevance_eval.exporters.endpoint import Chat, Message, Reply
+from relevance_eval.exporters.endpoints.endpoint import Chat, Message, Reply
 from relevance_eval.exporters.settings import Endpoint
 
 WHERE = "[endpoints.teacher]"

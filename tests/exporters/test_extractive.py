@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.draft import Draft
-from relevance_eval.exporters.extractive import extract, key_phrase, key_terms, short_title
+from relevance_eval.exporters.queries.draft import Draft
+from relevance_eval.exporters.queries.extractive import extract, key_phrase, key_terms, short_title
+from relevance_eval.exporters.queries.vocabulary import Vocabulary, words
 from relevance_eval.exporters.settings import Kind
-from relevance_eval.exporters.vocabulary import Vocabulary, words
 
 FIRMWARE = Document(
     "firmware",

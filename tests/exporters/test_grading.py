@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from relevance_eval.evaluators.judgment import Judgment, Outcome
-from relevance_eval.exporters.grading import judgment_of
-from relevance_eval.exporters.reply import Position, Reply, Token
+from relevance_eval.exporters.endpoints.reply import Position, Reply, Token
+from relevance_eval.exporters.teachers.grading import judgment_of
 
 JSON = ['{"', "grade", '":', " ", "2", "}"]
 

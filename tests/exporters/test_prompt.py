@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from relevance_eval.evaluators.document import Document, document_from
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query
-from relevance_eval.exporters.fence import fenced, harmless
-from relevance_eval.exporters.prompt import Prompt
+from relevance_eval.exporters.endpoints.fence import fenced, harmless
+from relevance_eval.exporters.teachers.prompt import Prompt
 
 PROMPT = Prompt("", 4000)
 TURNS = [

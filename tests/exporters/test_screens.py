@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.draft import Draft
-from relevance_eval.exporters.screens import Content, Screens, answered, copied, trigrams
+from relevance_eval.exporters.queries.draft import Draft
+from relevance_eval.exporters.queries.screens import Content, Screens, answered, copied, trigrams
+from relevance_eval.exporters.queries.vocabulary import Vocabulary, words
 from relevance_eval.exporters.settings import Kind, SynthesizeSettings
-from relevance_eval.exporters.vocabulary import Vocabulary, words
 
 POLICY = Document(
     "policy",

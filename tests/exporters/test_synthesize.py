@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 from relevance_eval.errors import BudgetError, ConfigError, EndpointError, InputError
 from relevance_eval.evaluators.document import DEFAULT_FIELDS
 from relevance_eval.evaluators.query import read_queries
-from relevance_eval.exporters.endpoint import Chat
+from relevance_eval.exporters.endpoints.endpoint import Chat
 from relevance_eval.exporters.settings import Endpoint, SynthesizeSettings
 from relevance_eval.exporters.synthesize import Synthesis, foresee, synthesize
 from relevance_eval.plugin.server import Connection, connect

@@ -13,7 +13,7 @@ from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query
-from relevance_eval.exporters.endpoint import Chat
+from relevance_eval.exporters.endpoints.endpoint import Chat
 from relevance_eval.exporters.settings import Endpoint, TeachSettings
 from relevance_eval.exporters.teach import Teacher
 

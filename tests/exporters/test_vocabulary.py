@@ -7,7 +7,7 @@ import math
 import pytest
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.vocabulary import Vocabulary, chunks, stem, words
+from relevance_eval.exporters.queries.vocabulary import Vocabulary, chunks, stem, words
 
 
 def test_words_are_letters_and_digits_in_one_case() -> None:

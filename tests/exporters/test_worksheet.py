@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relevance_eval.errors import InputError, StorageError
-from relevance_eval.exporters.worksheet import Answer, Worksheet
+from relevance_eval.exporters.queries.worksheet import Answer, Worksheet
 
 KEPT = Answer("k1", "d1", "model", "run1", ("vpn", "half \ud800 and “quotes”\n"))
 FAILED = Answer("k2", "d2", "model", "run1", problem="the answer is empty")

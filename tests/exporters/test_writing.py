@@ -7,10 +7,10 @@ import json
 import pytest
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.draft import Draft
-from relevance_eval.exporters.reply import Reply
+from relevance_eval.exporters.endpoints.reply import Reply
+from relevance_eval.exporters.queries.draft import Draft
+from relevance_eval.exporters.queries.writing import drafts_of, key_of, read_texts, request_for
 from relevance_eval.exporters.settings import Kind, SynthesizeSettings
-from relevance_eval.exporters.writing import drafts_of, key_of, read_texts, request_for
 
 SETTINGS = SynthesizeSettings(max_characters=500)
 SLOTS: tuple[Kind, ...] = ("topic", "acronym", "typo")

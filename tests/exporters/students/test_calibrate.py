@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from relevance_eval.exporters.calibrate import (
+from relevance_eval.exporters.students.calibrate import (
     FEWEST,
     Calibration,
     calibration_error,

@@ -16,10 +16,10 @@ torch = pytest.importorskip("torch", reason="needs relevance-eval[train]")
 from relevance_eval.errors import ExportError, LabelerError, UsageError  # noqa: E402
 from relevance_eval.evaluators.example import Example  # noqa: E402
 from relevance_eval.evaluators.labelers.load import load_labeler  # noqa: E402
-from relevance_eval.exporters.calibrate import Calibration  # noqa: E402
 from relevance_eval.exporters.export import export  # noqa: E402
 from relevance_eval.exporters.settings import ExportSettings, TrainSettings  # noqa: E402
-from relevance_eval.exporters.student import load_student  # noqa: E402
+from relevance_eval.exporters.students.calibrate import Calibration  # noqa: E402
+from relevance_eval.exporters.students.student import load_student  # noqa: E402
 from relevance_eval.exporters.train import train  # noqa: E402
 
 Complains = Callable[..., Any]

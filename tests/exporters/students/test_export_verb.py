@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="needs relevance-eval[train]")
 from relevance_eval.evaluators.example import Example, write_examples  # noqa: E402
 from relevance_eval.evaluators.labelers.load import load_labeler  # noqa: E402
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
-from relevance_eval.exporters.student import new_student  # noqa: E402
+from relevance_eval.exporters.students.student import new_student  # noqa: E402
 
 Answer = Callable[..., dict[str, Any]]
 WIDE = "[training.export]\nmax_difference = 3\nmax_flips = 1\nmax_loss = 2\nname = 'mine'\n"

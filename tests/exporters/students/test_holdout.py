@@ -10,8 +10,8 @@ import pytest
 
 from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.judgment import Judgment
-from relevance_eval.exporters.calibrate import FEWEST, Calibration
-from relevance_eval.exporters.holdout import Holdout, figures
+from relevance_eval.exporters.students.calibrate import FEWEST, Calibration
+from relevance_eval.exporters.students.holdout import Holdout, figures
 
 Make = Callable[..., list[Example]]
 

@@ -10,7 +10,7 @@ from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query
-from relevance_eval.exporters.lessons import Lessons
+from relevance_eval.exporters.students.lessons import Lessons
 
 FIELDS = {"title": "t", "author": "a", "file_name": "f", "folder_path": "p", "body": "b"}
 Make = Callable[..., list[Example]]

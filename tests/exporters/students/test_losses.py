@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs relevance-eval[train]")
 
-from relevance_eval.exporters.losses import (  # noqa: E402
+from relevance_eval.exporters.students.losses import (  # noqa: E402
     Loss,
     cross_entropy,
     margin,

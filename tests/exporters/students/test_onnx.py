@@ -19,7 +19,7 @@ from relevance_eval.evaluators.labelers.session import Input, Session  # noqa: E
 from relevance_eval.exporters import onnx as graphs  # noqa: E402
 from relevance_eval.exporters.onnx import export_graph, save_graph  # noqa: E402
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
-from relevance_eval.exporters.student import Student, new_student  # noqa: E402
+from relevance_eval.exporters.students.student import Student, new_student  # noqa: E402
 
 Complains = Callable[..., Any]
 KINDS = ["encoder", "decoder"]

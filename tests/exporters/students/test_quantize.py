@@ -21,7 +21,7 @@ from relevance_eval.exporters import onnx as graphs  # noqa: E402
 from relevance_eval.exporters.onnx import export_graph  # noqa: E402
 from relevance_eval.exporters.quantize import FORMS, blockwise, store_rows_as_int8  # noqa: E402
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
-from relevance_eval.exporters.student import new_student  # noqa: E402
+from relevance_eval.exporters.students.student import new_student  # noqa: E402
 
 Complains = Callable[..., Any]
 

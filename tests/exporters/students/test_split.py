@@ -14,7 +14,7 @@ from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query
-from relevance_eval.exporters.split import Split, split
+from relevance_eval.exporters.students.split import Split, split
 
 
 def example(

@@ -19,9 +19,9 @@ from relevance_eval.evaluators.labelers.manifest import read_manifest  # noqa: E
 from relevance_eval.evaluators.labelers.session import Input  # noqa: E402
 from relevance_eval.evaluators.pair import Pair  # noqa: E402
 from relevance_eval.evaluators.query import Query  # noqa: E402
-from relevance_eval.exporters.base import find_base  # noqa: E402
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
-from relevance_eval.exporters.student import (  # noqa: E402
+from relevance_eval.exporters.students.base import find_base  # noqa: E402
+from relevance_eval.exporters.students.student import (  # noqa: E402
     Student,
     load_student,
     new_student,

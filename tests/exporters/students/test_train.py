@@ -22,7 +22,7 @@ from relevance_eval.evaluators.example import Example, read_examples  # noqa: E4
 from relevance_eval.evaluators.judgment import Judgment  # noqa: E402
 from relevance_eval.evaluators.pair import Pair  # noqa: E402
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
-from relevance_eval.exporters.student import load_student  # noqa: E402
+from relevance_eval.exporters.students.student import load_student  # noqa: E402
 from relevance_eval.exporters.train import Training, train  # noqa: E402
 
 Make = Callable[..., list[Example]]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.draft import Draft, acronyms, file_stem, misspelt, seeded
+from relevance_eval.exporters.queries.draft import Draft, acronyms, file_stem, misspelt, seeded
+from relevance_eval.exporters.queries.vocabulary import Vocabulary, chunks, stem, words
 from relevance_eval.exporters.settings import Kind
-from relevance_eval.exporters.vocabulary import Vocabulary, chunks, stem, words
 
 __all__ = ["EXTRACTIVE", "extract", "key_phrase", "key_terms", "short_title"]
 

@@ -25,11 +25,12 @@ from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.labelers.framing import PairFrame
 from relevance_eval.evaluators.labelers.manifest import Manifest, read_manifest
 from relevance_eval.evaluators.labelers.session import Input, batches
-from relevance_eval.exporters.adapters import adapted, merged
-from relevance_eval.exporters.base import config_of, loading
-from relevance_eval.exporters.decoder import Decoder
-from relevance_eval.exporters.encoder import Encoder
-from relevance_eval.exporters.frames import (
+from relevance_eval.exporters.settings import TrainSettings
+from relevance_eval.exporters.students.adapters import adapted, merged
+from relevance_eval.exporters.students.base import config_of, loading
+from relevance_eval.exporters.students.decoder import Decoder
+from relevance_eval.exporters.students.encoder import Encoder
+from relevance_eval.exporters.students.frames import (
     FIELDS,
     Frame,
     chat_frame,
@@ -38,7 +39,6 @@ from relevance_eval.exporters.frames import (
     positions,
     shares,
 )
-from relevance_eval.exporters.settings import TrainSettings
 
 __all__ = ["Student", "load_student", "new_student", "tensors"]
 

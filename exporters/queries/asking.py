@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from relevance_eval.errors import EndpointError
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.budget import Budget, BudgetSpent, Spent
-from relevance_eval.exporters.draft import Draft
-from relevance_eval.exporters.endpoint import Chat
-from relevance_eval.exporters.request import Request
+from relevance_eval.exporters.endpoints.budget import Budget, BudgetSpent, Spent
+from relevance_eval.exporters.endpoints.endpoint import Chat
+from relevance_eval.exporters.endpoints.request import Request
+from relevance_eval.exporters.queries.draft import Draft
+from relevance_eval.exporters.queries.worksheet import Answer, Worksheet
+from relevance_eval.exporters.queries.writing import drafts_of, key_of, read_texts, request_for
 from relevance_eval.exporters.settings import Endpoint, Kind, SynthesizeSettings
-from relevance_eval.exporters.worksheet import Answer, Worksheet
-from relevance_eval.exporters.writing import drafts_of, key_of, read_texts, request_for
 
 __all__ = ["Asking", "Question", "ask_about", "estimate", "questions_of"]
 

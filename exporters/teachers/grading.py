@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from relevance_eval.evaluators.judgment import GRADES, Judgment
-from relevance_eval.exporters.reply import Position, Reply
+from relevance_eval.exporters.endpoints.reply import Position, Reply
 
 __all__ = ["judgment_of"]
 

@@ -18,12 +18,16 @@ from accelerate import Accelerator
 from transformers import get_linear_schedule_with_warmup
 
 from relevance_eval.evaluators.labelers.session import Input
-from relevance_eval.exporters.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from relevance_eval.exporters.holdout import Holdout
-from relevance_eval.exporters.lessons import Lessons
-from relevance_eval.exporters.losses import Loss
 from relevance_eval.exporters.settings import TrainSettings
-from relevance_eval.exporters.student import Student, tensors
+from relevance_eval.exporters.students.checkpoint import (
+    Checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from relevance_eval.exporters.students.holdout import Holdout
+from relevance_eval.exporters.students.lessons import Lessons
+from relevance_eval.exporters.students.losses import Loss
+from relevance_eval.exporters.students.student import Student, tensors
 
 __all__ = ["Course", "Trainer"]
 

@@ -10,12 +10,12 @@ from itertools import cycle
 from typing import Any, cast
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.draft import ASKED, Draft, acronyms, misspelt
-from relevance_eval.exporters.fence import fenced, harmless
-from relevance_eval.exporters.prompt import Prompt
-from relevance_eval.exporters.reply import Reply
-from relevance_eval.exporters.request import Message, Request
+from relevance_eval.exporters.endpoints.fence import fenced, harmless
+from relevance_eval.exporters.endpoints.reply import Reply
+from relevance_eval.exporters.endpoints.request import Message, Request
+from relevance_eval.exporters.queries.draft import ASKED, Draft, acronyms, misspelt
 from relevance_eval.exporters.settings import Kind, SynthesizeSettings
+from relevance_eval.exporters.teachers.prompt import Prompt
 
 __all__ = ["drafts_of", "key_of", "read_texts", "request_for"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from relevance_eval.evaluators.document import Document
-from relevance_eval.exporters.draft import ASKED, Draft, acronyms
+from relevance_eval.exporters.queries.draft import ASKED, Draft, acronyms
+from relevance_eval.exporters.queries.vocabulary import Vocabulary, stem, words
 from relevance_eval.exporters.settings import SynthesizeSettings
-from relevance_eval.exporters.vocabulary import Vocabulary, stem, words
 
 __all__ = ["LONGEST", "SCREENS", "Content", "Screens", "answered", "copied", "trigrams"]
 

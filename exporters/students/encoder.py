@@ -15,8 +15,8 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from relevance_eval.evaluators.judgment import GRADES
-from relevance_eval.exporters.adapters import bare
-from relevance_eval.exporters.base import loading
+from relevance_eval.exporters.students.adapters import bare
+from relevance_eval.exporters.students.base import loading
 
 __all__ = ["Encoder"]
 

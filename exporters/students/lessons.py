@@ -10,7 +10,7 @@ import numpy as np
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.pair import Pair
-from relevance_eval.exporters.split import wording
+from relevance_eval.exporters.students.split import wording
 
 __all__ = ["Lessons"]
 

@@ -15,8 +15,8 @@ from relevance_eval.errors import BudgetError, InputError, storage_error
 from relevance_eval.evaluators.jsonl import write_rows
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.pair import Pair
-from relevance_eval.exporters.budget import Spent
-from relevance_eval.exporters.reply import Reply, one_line, reply_of
+from relevance_eval.exporters.endpoints.budget import Spent
+from relevance_eval.exporters.endpoints.reply import Reply, one_line, reply_of
 from relevance_eval.exporters.teach import Estimate, Teacher
 
 __all__ = ["BatchAnswers", "write_batch"]

@@ -14,7 +14,7 @@ from relevance_eval.evaluators.agreement import agree
 from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.judgment import GRADES, Judgment
 from relevance_eval.evaluators.statistics import Interval
-from relevance_eval.exporters.calibrate import (
+from relevance_eval.exporters.students.calibrate import (
     FEWEST,
     Calibration,
     calibration_error,
@@ -23,7 +23,7 @@ from relevance_eval.exporters.calibrate import (
     log_loss,
     softmax,
 )
-from relevance_eval.exporters.split import by_people, wording
+from relevance_eval.exporters.students.split import by_people, wording
 
 __all__ = ["Holdout", "figures"]
 

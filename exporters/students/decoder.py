@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from relevance_eval.exporters.adapters import bare
-from relevance_eval.exporters.base import loading
+from relevance_eval.exporters.students.adapters import bare
+from relevance_eval.exporters.students.base import loading
 
 __all__ = ["Decoder"]
 

@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Self, cast
 
 from relevance_eval.errors import ConfigError, DependencyError, EndpointError
-from relevance_eval.exporters.budget import Budget, BudgetSpent, Spent
-from relevance_eval.exporters.pace import Pace
-from relevance_eval.exporters.reply import Reply, Token, one_line, read_reply
-from relevance_eval.exporters.request import Message, Request
+from relevance_eval.exporters.endpoints.budget import Budget, BudgetSpent, Spent
+from relevance_eval.exporters.endpoints.pace import Pace
+from relevance_eval.exporters.endpoints.reply import Reply, Token, one_line, read_reply
+from relevance_eval.exporters.endpoints.request import Message, Request
 from relevance_eval.exporters.settings import Endpoint
 
 try:

@@ -12,8 +12,8 @@ from typing import Any
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.pair import Pair
-from relevance_eval.exporters.fence import fenced, harmless
-from relevance_eval.exporters.request import Message
+from relevance_eval.exporters.endpoints.fence import fenced, harmless
+from relevance_eval.exporters.endpoints.request import Message
 
 __all__ = ["SCHEMA", "Prompt"]
 

@@ -1,0 +1,3 @@
+"""Language models behind OpenAI-compatible servers: requests, replies, pace and budget."""
+
+from __future__ import annotations
