@@ -101,12 +101,12 @@ def judgment_of(row: Mapping[str, Any], place: str) -> Judgment | None:
     if "probabilities" not in row:
         return None
     given: Any = row["probabilities"]
-    fits = isinstance(given, list) and len(cast(list[Any], given)) == len(GRADES)
-    if not fits or not all(is_probability(p) for p in given):
+    shares = cast(list[Any], given) if isinstance(given, list) else []
+    if len(shares) != len(GRADES) or not all(is_probability(p) for p in shares):
         raise InputError(f"'probabilities' needs {len(GRADES)} numbers of 0 to 1", where=place)
-    if abs(math.fsum(given) - 1) > SUM_TOLERANCE:
-        raise InputError(f"the probabilities sum to {math.fsum(given):g}, not to 1", where=place)
-    return Judgment(str(row.get("labeler", "file")), tuple(float(p) for p in given))
+    if abs(math.fsum(shares) - 1) > SUM_TOLERANCE:
+        raise InputError(f"the probabilities sum to {math.fsum(shares):g}, not to 1", where=place)
+    return Judgment(str(row.get("labeler", "file")), tuple(float(p) for p in shares))
 
 
 def is_probability(value: object) -> bool:
