@@ -145,9 +145,8 @@ def rule(comparison: Comparison, gate: Gate, trust: Finding | None = None) -> Ru
         trust: what is known of the labeler; None for nothing. Checks that rest on an untrusted
             labeler's grades are `untrusted`; time and empty results do not.
     """
-    untrusted = trust is not None and trust.trust is Trust.UNTRUSTED
     graded = [c for contrast in comparison.contrasts for c in relevance(contrast, comparison, gate)]
-    if trust is not None and untrusted:
+    if trust is not None and trust.trust is Trust.UNTRUSTED:
         graded = [Check(c.subject, c.name, Decision.UNTRUSTED, c.detail) for c in graded]
         graded.insert(0, Check("labeler", "trusted", Decision.UNTRUSTED, trust.reason))
     return Ruling([*graded, *answers(comparison, gate), *budgets(comparison, gate)])
@@ -159,14 +158,13 @@ def relevance(contrast: Contrast, comparison: Comparison, gate: Gate) -> Iterato
     plan = comparison.plan
     found = contrast.differences[str(plan.primary)]
     if gate.direction == "better":
-        name, told = f"{plan.primary} better", figures(found, found.p_corrected, "no difference")
+        name, told = f"{plan.primary} better", figures(found, found.p_corrected, "of no difference")
         decision = BETTER[contrast.verdict]
     else:
-        margin = f"worse by {plan.rule.margin:g}"
-        name, told = f"{plan.primary} not {margin}", figures(found, found.p_non_inferior, margin)
-        # Rankers that all find nothing of use are not shown to be as good by that.
-        useful = any(any(s.values[str(plan.primary)].values()) for s in comparison.rankers)
-        decision = not_worse(contrast.verdict, found, plan.rule.alpha) if useful else UNDECIDED
+        margin = f"{plan.rule.margin:g}"
+        name = f"{plan.primary} not worse by {margin}"
+        told = figures(found, found.p_non_inferior, f"of a loss of {margin} or more")
+        decision = not_worse(contrast.verdict, found, plan.rule.alpha)
     yield Check(subject, name, decision, told)
     for wanted in gate.slices:
         yield from guarded(contrast, wanted, subject)
@@ -197,7 +195,7 @@ def guarded(contrast: Contrast, wanted: str, subject: str) -> Iterator[Check]:
 def no_loss(part: Slice, subject: str) -> Check:
     found = part.difference
     lost = part.verdict is Verdict.WORSE
-    detail = figures(found, found.p_corrected, "no difference")
+    detail = figures(found, found.p_corrected, "of no difference")
     if not lost and found.detectable is not None:
         detail += f"; a true loss of {found.detectable:.3f} would be seen 4 times in 5"
     decision = Decision.FAILED if lost else Decision.PASSED
@@ -205,7 +203,7 @@ def no_loss(part: Slice, subject: str) -> Check:
 
 
 def figures(found: Difference, p: float, rejected: str) -> str:
-    """`+0.0123, 95 % interval -0.0010 to +0.0256, p = 0.0312 (no difference), 50 queries`."""
+    """`+0.0123, 95 % interval -0.0010 to +0.0256, p = 0.0312 (of no difference), 50 queries`."""
     text = f"{found.mean:+.4f}"
     if found.low is not None and found.high is not None:
         text += f", 95 % interval {found.low:+.4f} to {found.high:+.4f}"

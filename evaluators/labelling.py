@@ -47,11 +47,17 @@ class PaidLabeler(Protocol):
     """A labeler whose answers cost money: each is written before the next is waited for.
 
     Attributes:
-        spent: what they have cost so far.
+        proven: whether it has graded a pair, now or before. One that has not may give up early,
+            where its first answers are no grades; of one that has, they may be the few that
+            failed the last time.
     """
 
+    proven: bool
+
     @property
-    def spent(self) -> object: ...
+    def spent(self) -> object:
+        """What its answers have cost so far."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,9 @@ def label(
     distinct = list({p.key: p for p in pairs}.values())
     known = store.get(distinct, labeler.fingerprint, people=people)
     missing = [p for p in distinct if p.key not in known]
+    if isinstance(labeler, PaidLabeler):
+        of_its_own = (j for j in known.values() if j.labeler == labeler.fingerprint)
+        labeler.proven = labeler.proven or any(j.graded for j in of_its_own)
     started = time.perf_counter()
     bought = buy(missing, labeler, store, progress)
     outcomes = [j.outcome for j in bought.values()]

@@ -92,7 +92,8 @@ def export_graph(module: torch.nn.Module, target: Path) -> Path:
         module: a student's; its weights become float32.
 
     Raises:
-        ExportError: an operation of it has no ONNX form, or the output is not four logits.
+        ExportError: an operation of it has no ONNX form.
+        OSError: the file cannot be written.
     """
     path = target / MODEL
     grader = Grader(module.float().eval())
@@ -105,6 +106,8 @@ def export_graph(module: torch.nn.Module, target: Path) -> Path:
                 opset=OPSET,
                 disable_dynamic_axes_fix=True,
             )
+    except OSError:  # a full disk says nothing about the student
+        raise
     except Exception as error:  # the libraries' exceptions share no base
         raise ExportError(
             f"it has no ONNX form: {reason(error)}", where=type(module).__name__, remedy=REMEDY

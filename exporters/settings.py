@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -29,6 +30,15 @@ Weight = Annotated[float, Field(ge=0)]
 Price = Annotated[float, Field(ge=0)]
 Precision = Literal["int8", "int8-weights", "int4", "fp16", "fp32"]
 Kind = Literal["topic", "question", "author", "file_name", "folder", "acronym", "typo"]
+
+
+def is_place(url: str) -> bool:
+    """Whether it names a host, and a port if any, that can be connected to."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class Endpoint(Settings):
@@ -82,6 +92,8 @@ class Endpoint(Settings):
             raise ValueError("base_url begins with http:// or https://")
         if url is not None and "@" in url:
             raise ValueError("no secrets in base_url: use api_key_env")
+        if url is not None and not is_place(url):
+            raise ValueError("base_url needs a host, and perhaps a port of 1 to 65535")
         return url
 
     @model_validator(mode="after")

@@ -75,6 +75,8 @@ class Teacher:
         self.budget = Budget(endpoint, where)
         self.stopped: BudgetSpent | None = None
         """Why pairs were left out, or None if all were asked about."""
+        self.proven = False
+        """Whether it has graded a pair, now or before: then no more need be hoped for."""
         parts = ["teacher", self.name, *self.prompt.identity, json.dumps(SCHEMA)]
         parts += [settings.logprobs, str(settings.least_mass), str(settings.answer_tokens)]
         self.fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -93,7 +95,8 @@ class Teacher:
             ConfigError: the variable that is to hold the key is missing or empty.
             BudgetError: the budget is too small for one request.
             EndpointError: nobody answers, or the server refuses all; or none of the first 20
-                answers is a grade; or log-probabilities are required, and there are none.
+                answers is a grade, and none was before; or log-probabilities are required, and
+                there are none.
         """
         width = self.endpoint.concurrency
         empty = {i for i, pair in enumerate(pairs) if not self.prompt.document(pair.document)}
@@ -114,14 +117,12 @@ class Teacher:
     def hopeful(self, answers: Iterator[tuple[int, Judgment]]) -> Iterator[tuple[int, Judgment]]:
         """The answers, as long as there may be grades among them: no more of others are paid for.
 
-        Raises EndpointError after 20 answers of which none was of use.
+        Raises EndpointError after 20 answers of which none was of use, if none was before.
         """
         for useless, (position, judgment) in enumerate(answers, start=1):
             yield position, judgment
-            if judgment.outcome is not Outcome.FAILED:
-                yield from answers
-                return
-            if useless >= HOPELESS:
+            self.proven = self.proven or judgment.outcome is not Outcome.FAILED
+            if useless >= HOPELESS and not self.proven:
                 raise EndpointError(
                     f"{useless} answers and no grade among them, the last: {judgment.reason}",
                     where=self.where,
@@ -183,7 +184,7 @@ def teach(
     """Has the teacher grade what the store does not hold of it; people's grades are left aside.
 
     Raises:
-        EndpointError: pairs were asked about, and none was graded.
+        EndpointError: none was graded, now or before.
         StorageError: the store cannot be written; what was written before is kept.
     """
     labelling = label([e.pair for e in examples], teacher, store, progress, people=False)
@@ -192,12 +193,12 @@ def teach(
         replace(e, judgment=judged[e.pair.key]) for e in examples if judged[e.pair.key].graded
     ]
     reasons = Counter(j.reason for j in judged.values() if not j.graded and j.reason != LEFT_OUT)
-    if labelling.failed and not graded:
-        reason, count = reasons.most_common(1)[0]
+    if judged and not graded:
+        reason, count = next(iter(reasons.most_common(1)), (LEFT_OUT, labelling.unasked))
         raise EndpointError(
             f"no pair was graded; {count:,} of {labelling.needed:,}: {reason}",
             where=teacher.name,
-            remedy="what failed is asked again the next time",
+            remedy="what has no grade is asked about again the next time",
         )
     return Lesson(graded, labelling, dict(reasons.most_common()))
 

@@ -27,7 +27,7 @@ from relevance_eval.evaluators.example import Example, write_examples
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.exporters.settings import TrainSettings
 from relevance_eval.exporters.students.base import find_base
-from relevance_eval.exporters.students.checkpoint import check_hashes
+from relevance_eval.exporters.students.checkpoint import AGAIN, check_hashes
 from relevance_eval.exporters.students.holdout import Holdout, figures
 from relevance_eval.exporters.students.lessons import Lessons
 from relevance_eval.exporters.students.split import Split, by_people, split, wording
@@ -92,14 +92,14 @@ def train(
     started = time.perf_counter()
     graded = [e for e in examples if e.judgment is not None and e.judgment.graded]
     hashes = {"settings": settings_hash(settings, seed), "data": data_hash(graded)}
-    if not restart and (done := finished(folder, hashes)):
+    if restart:
+        forget(folder)
+    if done := finished(folder, hashes):
         return Training(folder, done, fresh=False)
     sides = split(graded, settings.holdout, settings.people_holdout, seed)
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
     student = new_student(settings, base_folder=find_base(settings.base, beside), seed=seed)
     sides, refused = readable(sides, student)
-    if restart:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     lessons = Lessons(sides.training, settings.batch, settings.field_dropout, seed)
     weights = [settings.people_weight if by_people(e) else 1.0 for e in sides.training]
     holdout = Holdout(sides.holdout)
@@ -164,6 +164,16 @@ def save(student: Student, sides: Split, record: Mapping[str, Any], folder: Path
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
+def forget(folder: Path) -> None:
+    """First of all, or a training that is stopped later would go on with what it was to replace."""
+    try:
+        (folder / RECORD).unlink(missing_ok=True)
+        if (folder / CHECKPOINTS).exists():
+            shutil.rmtree(folder / CHECKPOINTS)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+
+
 def finished(folder: Path, hashes: dict[str, str]) -> dict[str, Any] | None:
     """The record of a student that is here already, or None.
 
@@ -178,7 +188,7 @@ def finished(folder: Path, hashes: dict[str, str]) -> dict[str, Any] | None:
         raise UsageError(
             "the record of an earlier training cannot be read",
             where=str(path),
-            remedy="say --restart to begin anew, or name another folder with --out",
+            remedy=AGAIN,
         ) from None
     check_hashes(record.get("hashes", {}), hashes, path)
     return record

@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from relevance_eval.evaluation import Collected, Evaluation
     from relevance_eval.evaluators.agreement import Agreement
     from relevance_eval.evaluators.comparison import Contrast, Difference, Plan, RankerSummary
+    from relevance_eval.evaluators.gate import Gate, Ruling
     from relevance_eval.evaluators.labelling import Labelling
     from relevance_eval.evaluators.slices import Slice
     from relevance_eval.evaluators.statistics import Interval
     from relevance_eval.meeting import Meeting
+    from relevance_eval.provenance import Origin
 
 __all__ = [
     "agreement_result",
     "comparison_result",
     "distillation_result",
     "envelope",
+    "gate_result",
     "labels_result",
     "pull_result",
 ]
@@ -43,8 +46,9 @@ def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[
     }
 
 
-def comparison_result(evaluation: Evaluation) -> dict[str, Any]:
-    """A comparison: rankers, contrasts with verdicts, labels, and where the time went."""
+def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
+    """A comparison: rankers, contrasts with verdicts, labels, where the time went, and what it
+    was made of."""
     comparison = evaluation.comparison
     return {
         "baseline": comparison.rankers[0].ranker,
@@ -62,6 +66,17 @@ def comparison_result(evaluation: Evaluation) -> dict[str, Any]:
         "rankers": [ranker_result(r) for r in comparison.rankers],
         "comparisons": [contrast_result(c) for c in comparison.contrasts],
         "seconds": {step: round(s, 3) for step, s in evaluation.seconds.items()},
+        "made_of": asdict(origin),
+    }
+
+
+def gate_result(gate: Gate, ruling: Ruling, exit_code: int) -> dict[str, Any]:
+    """What was asked, each check, and the decision with the exit code it leads to."""
+    return {
+        "decision": ruling.decision.value,
+        "exit_code": exit_code,
+        "asked": asdict(gate),
+        "checks": [asdict(check) for check in ruling.checks],
     }
 
 

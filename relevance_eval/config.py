@@ -25,6 +25,7 @@ __all__ = [
     "Config",
     "ElasticsearchConfig",
     "EmbedderConfig",
+    "GateConfig",
     "LoadConfig",
     "RankerConfig",
     "read_config",
@@ -235,6 +236,32 @@ class CompareConfig(Section):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
+class GateConfig(Section):
+    """What `gate` asks of a ranker.
+
+    Attributes:
+        measure: that decides; the primary one of [compare] if unset.
+        direction: `better` than the baseline, or `not worse` by the margin or more.
+        margin: in the measure's unit; that of [compare] if unset.
+        slices: a tag, or `tag=value`: parts of the query set on which no loss may show.
+        latency_ms: highest 95th percentile of the server's milliseconds for a query.
+        latency_ratio: highest ratio of that to the baseline's.
+        zero_results: highest share of queries without hits, 0 to 1.
+        unanswered: share of queries, 0 to 1, that may be left out since a search failed.
+        inconclusive: what a result that decides nothing means: `exit 3`, `fail` or `pass`.
+    """
+
+    measure: str | None = None
+    direction: Literal["better", "not worse"] = "not worse"
+    margin: Annotated[float, Field(ge=0, lt=1)] | None = None
+    slices: list[str] = Field(default_factory=list[str])
+    latency_ms: Annotated[float, Field(gt=0)] | None = None
+    latency_ratio: Annotated[float, Field(gt=0)] | None = None
+    zero_results: Annotated[float, Field(ge=0, le=1)] | None = None
+    unanswered: Annotated[float, Field(ge=0, le=1)] = 0.05
+    inconclusive: Literal["exit 3", "fail", "pass"] = "exit 3"
+
+
 class Config(Section):
     """The whole file.
 
@@ -254,6 +281,7 @@ class Config(Section):
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
     pull: PullConfig = Field(default_factory=PullConfig)
     compare: CompareConfig = Field(default_factory=CompareConfig)
+    gate: GateConfig = Field(default_factory=GateConfig)
     rankers: dict[str, RankerConfig] = Field(default_factory=dict[str, RankerConfig])
     embedders: dict[str, EmbedderConfig] = Field(default_factory=dict[str, EmbedderConfig])
     endpoints: dict[str, Endpoint] = Field(default_factory=dict[str, Endpoint])

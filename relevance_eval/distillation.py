@@ -9,7 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from relevance_eval.errors import BudgetError, ConfigError, DependencyError, storage_error
+from relevance_eval.config import RankerConfig
+from relevance_eval.errors import (
+    BudgetError,
+    ConfigError,
+    DependencyError,
+    UsageError,
+    storage_error,
+)
 from relevance_eval.evaluators.agreement import Agreement, agree
 from relevance_eval.evaluators.example import Example, read_examples, write_examples
 from relevance_eval.evaluators.judgment import Judgment
@@ -24,6 +31,8 @@ __all__ = ["STEPS", "Distillation", "Done", "Standing", "distill"]
 
 STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
 PERSON = "person:"
+EXTRAS = {"train": ("torch", "transformers", "accelerate", "optimum", "onnx"), "teach": ("openai",)}
+"""Extra to the packages that the steps import of it."""
 Notice = Callable[[str], None]
 
 
@@ -119,9 +128,9 @@ def distill(
     ledger = Ledger(project.training / "distill.json")
     chosen = project.config.training.seed if seed is None else seed
     done: list[Done] = []
-    forced = False
+    first = len(STEPS) if again is None else STEPS.index(again)
     for step in steps(project, task, notice, chosen):
-        forced = forced or step.name == again
+        forced = STEPS.index(step.name) >= first
         done.append(advance(step, ledger, notice, forced=forced))
     labeler = project.training / "labeler"
     reference, standings = standing(project, labeler, task, chosen)
@@ -130,8 +139,8 @@ def distill(
 
 def check_extras() -> None:
     """Raises DependencyError now, not when the teacher has been paid."""
-    for module, extra in (("torch", "train"), ("openai", "teach")):
-        if find_spec(module) is None:
+    for extra, packages in EXTRAS.items():
+        if any(find_spec(package) is None for package in packages):
             raise DependencyError.for_extra(extra, "distill")
 
 
@@ -168,11 +177,12 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
         queries,
         lambda resumed: synthesized(project, queries, task, seed),
     )
-    miners = {n: project.ranker_config(n).model_dump(mode="json") for n in c.mine.rankers}
+    miners = mining_rankers(project)
+    templates = (project.base / r.template for r in miners.values() if r.template)
     yield Step(
         "mine",
-        {**source, **c.mine.model_dump(mode="json"), "rankers": miners},
-        (queries, *templates(project)),
+        {**source, **c.mine.model_dump(mode="json"), "rankers": described(project, miners)},
+        (queries, *templates),
         pairs,
         lambda resumed: mined(project, queries, pairs, task, seed),
     )
@@ -212,12 +222,25 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
     )
 
 
-def templates(project: Project) -> Iterator[Path]:
-    for name in project.config.training.mine.rankers:
-        settings = project.ranker_config(name)
-        for part in (settings, *(project.ranker_config(n) for n in settings.fuse or ())):
-            if part.template:
-                yield project.base / part.template
+def mining_rankers(project: Project) -> dict[str, RankerConfig]:
+    """Those that mine, and those that they fuse, by name."""
+    named = {n: project.ranker_config(n) for n in project.config.training.mine.rankers}
+    fused = sorted({n for r in named.values() for n in r.fuse or ()})
+    return named | {n: project.ranker_config(n) for n in fused}
+
+
+def described(project: Project, rankers: Mapping[str, RankerConfig]) -> dict[str, Any]:
+    """Settings of the rankers, and of their embedders: templates are inputs of their own."""
+    embedders = project.config.embedders
+    return {
+        name: r.model_dump(mode="json")
+        | (
+            {"model": embedders[r.embedder].model_dump(mode="json")}
+            if r.embedder in embedders
+            else {}
+        )
+        for name, r in rankers.items()
+    }
 
 
 def synthesized(project: Project, out: Path, task: Task, seed: int) -> Mapping[str, Any]:
@@ -308,20 +331,27 @@ def trained(
     seed: int,
     resumed: bool,
 ) -> Mapping[str, Any]:
+    from relevance_eval.exporters.students.checkpoint import AGAIN
     from relevance_eval.exporters.train import train
 
     examples = [e for path in learned for e in read_examples(path)]
-    with task("training") as progress:
-        training = train(
-            examples,
-            project.config.training.train,
-            out,
-            seed=seed,
-            beside=project.base,
-            progress=progress,
-            notice=notice,
-            restart=not resumed,
-        )
+    try:
+        with task("training") as progress:
+            training = train(
+                examples,
+                project.config.training.train,
+                out,
+                seed=seed,
+                beside=project.base,
+                progress=progress,
+                notice=notice,
+                restart=not resumed,
+            )
+    except UsageError as error:
+        if error.remedy != AGAIN:
+            raise
+        remedy = "run relevance-eval distill --again train"  # which has no --restart, no --out
+        raise UsageError(error.message, where=error.where, remedy=remedy) from None
     return {key: training.record[key] for key in ("data", "held_out", "calibration")}
 
 
@@ -338,7 +368,8 @@ def exported(project: Project, student: Path, out: Path, task: Task) -> Mapping[
 def standing(
     project: Project, folder: Path, task: Task, seed: int
 ) -> tuple[str, Sequence[Standing]]:
-    """The new labeler, the built-in one and, where people graded, the teacher."""
+    """The new labeler, the built-in one and, where people graded, the teacher, on pairs that all
+    of them graded."""
     held = read_examples(project.training / "student" / "holdout.jsonl")
     person = [e for e in held if e.judgment and e.judgment.labeler.startswith(PERSON)]
     known = person or held
@@ -351,12 +382,23 @@ def standing(
     if person:
         labelers.append(teacher)
     pairs, relevant = [e.pair for e in known], project.config.compare.relevant
-    standings: list[Standing] = []
-    for labeler, judged in graded(project, labelers, pairs, task):
-        if judged:
-            found = agree(grades, judged, relevant=relevant, seed=seed)
-            standings.append(Standing(labeler.name, found))
+    found = [(at.name, by_id) for at, by_id in graded(project, labelers, pairs, task) if by_id]
+    shared = in_common(grades, [judged for _, judged in found])
+    standings = [
+        Standing(name, agree(shared, judged, relevant=relevant, seed=seed))
+        for name, judged in found
+    ]
     return ("people" if person else teacher.name), standings
+
+
+def in_common(
+    grades: Mapping[str, Mapping[str, int]], judged: Sequence[Mapping[str, Mapping[str, Judgment]]]
+) -> dict[str, dict[str, int]]:
+    """The grades of the pairs that all labelers graded: figures of others cannot be compared."""
+    return {
+        q: {i: g for i, g in of_query.items() if all(i in by_id.get(q, {}) for by_id in judged)}
+        for q, of_query in grades.items()
+    }
 
 
 def graded(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relevance_eval.errors import ConfigError, InputError, LabelerError, UsageError
 from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare
@@ -37,6 +37,7 @@ class Collected:
 
     Attributes:
         seconds: spent on the server's side; 0 for run files.
+        indices: index to its settings and mapping, of those that were asked.
     """
 
     queries: Sequence[Query]
@@ -44,6 +45,7 @@ class Collected:
     documents: Mapping[str, Document]
     depth: int
     seconds: float
+    indices: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def pairs(self) -> list[Pair]:
@@ -99,8 +101,9 @@ def collect(
     wanted = frozenset(h.document_id for r in runs.values() for q in queries for h in r.hits(q.id))
     documents: dict[str, Document] = {}
     seconds = 0.0
+    indices: dict[str, Any] = {}
     if rankers or corpus is None:
-        pulled = ask(project, rankers, queries, frozenset() if corpus else wanted, task)
+        pulled, indices = ask(project, rankers, queries, frozenset() if corpus else wanted, task)
         runs |= {run.ranker: run for run in pulled.runs}
         documents |= pulled.documents
         seconds = pulled.seconds
@@ -108,7 +111,7 @@ def collect(
         documents |= read_corpus(corpus, project.config.documents, wanted)
     check_found(runs.values(), queries)
     check_fields(project, documents)
-    return Collected(queries, [runs[n] for n in names], documents, depth, seconds)
+    return Collected(queries, [runs[n] for n in names], documents, depth, seconds, indices)
 
 
 def ask(
@@ -117,15 +120,20 @@ def ask(
     queries: Sequence[Query],
     wanted: frozenset[str],
     task: Task,
-) -> Pull:
-    """What Elasticsearch has: the rankers' runs with their documents, and the documents wanted."""
+) -> tuple[Pull, dict[str, Any]]:
+    """What Elasticsearch has: the rankers' runs with their documents, the documents wanted, and how
+    the indices asked are set up."""
     from relevance_eval.plugin.documents import fetch_documents
+    from relevance_eval.plugin.index_state import index_states
     from relevance_eval.plugin.pull import pull
+    from relevance_eval.plugin.rankers import components
 
     embedders = project.embedders(rankers)
-    fields = project.config.documents
+    fields, index = project.config.documents, project.config.elasticsearch.index
+    asked = {c.target.index for ranker in rankers for c in components(ranker)} or {index}
     with project.session(task) as client:
-        found = fetch_documents(client, project.config.elasticsearch.index, sorted(wanted), fields)
+        states = index_states(client, asked)
+        found = fetch_documents(client, index, sorted(wanted), fields)
         with task("pulling") as progress:
             pulled = pull(
                 client,
@@ -137,7 +145,7 @@ def ask(
                 load=project.load,
                 progress=progress,
             )
-    return replace(pulled, documents=found | dict(pulled.documents))
+    return replace(pulled, documents=found | dict(pulled.documents)), states
 
 
 def is_file(project: Project, name: str) -> bool:

@@ -60,9 +60,10 @@ class Ledger:
     def read(self) -> dict[str, Any]:
         try:
             found: object = json.loads(self.path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
-        return cast(dict[str, Any], found) if isinstance(found, dict) else {}
+        entries = cast(dict[str, Any], found) if isinstance(found, dict) else {}
+        return {step: entry for step, entry in entries.items() if isinstance(entry, dict)}
 
 
 def key_of(settings: Mapping[str, Any], inputs: Sequence[Path]) -> str:

@@ -267,6 +267,14 @@ def read_key(settings: Endpoint, where: str) -> str:
             where=f"{where} api_key_env",
             remedy="put the key in it",
         )
+    if not (key.isascii() and key.isprintable()):
+        # a header cannot hold it, and those who say so repeat it
+        raise ConfigError(
+            f"what {settings.api_key_env} holds is no key: it has letters other than ASCII, or a "
+            "line's end in it",
+            where=f"{where} api_key_env",
+            remedy="put the key alone in it",
+        )
     return key
 
 

@@ -89,11 +89,20 @@ def position_of(place: Mapping[str, Any]) -> Position:
     return Position(
         token_text(place),
         tuple(
-            Token(token_text(t), float(t["logprob"]))
+            Token(token_text(t), logprob)
             for t in tops
-            if isinstance(t.get("logprob"), int | float) and math.isfinite(t["logprob"])
+            if (logprob := logarithm(t.get("logprob"))) is not None
         ),
     )
+
+
+def logarithm(value: Any) -> float | None:
+    """A finite number; None for what is none, or is too large to be one."""
+    try:
+        found = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def token_text(token: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ import torch
 
 from relevance_eval.errors import StorageError, UsageError
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+__all__ = ["AGAIN", "Checkpoint", "check_hashes", "read_checkpoint", "write_checkpoint"]
 
 NAME = "last.pt"
 AGAIN = "say --restart to begin anew, or name another folder with --out"

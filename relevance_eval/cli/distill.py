@@ -53,7 +53,18 @@ def show(console: rich.console.Console, found: Distillation) -> None:
         console.print(f"{done.step}: {told(done)}; {took}", markup=False)
     console.print()
     console.print(standings_table(found))
+    if fitted_here(found):
+        console.print(
+            "the new labeler's temperature and cut points were fitted on these pairs, which "
+            "flatters its kappas; README.md beside it has figures of other queries' fits"
+        )
     console.print(f'labeler = "{found.folder}"', markup=False, soft_wrap=True)
+
+
+def fitted_here(found: Distillation) -> bool:
+    """Whether there were enough held-out pairs to calibrate on: they are those of the standings."""
+    (training,) = (done.result for done in found.steps if done.step == "train")
+    return "note" not in training["calibration"]
 
 
 def standings_table(found: Distillation) -> Table:

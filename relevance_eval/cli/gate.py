@@ -179,7 +179,7 @@ def annotated(session: Session, ruling: Ruling) -> Generator[None]:
     if os.environ.get("GITHUB_ACTIONS") != "true" or session.console.as_json:
         yield
         return
-    from relevance_eval.github import annotations
+    from relevance_eval.github import commands
 
     token = secrets.token_hex(16)
     click.echo(f"::stop-commands::{token}")
@@ -187,7 +187,7 @@ def annotated(session: Session, ruling: Ruling) -> Generator[None]:
         yield
     finally:
         click.echo(f"::{token}::")
-    for line in annotations(ruling):
+    for line in commands(ruling):
         click.echo(line)
 
 

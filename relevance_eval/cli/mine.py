@@ -103,16 +103,15 @@ def windows_of(
     "form",
     type=click.Choice(["examples", "pairs", "triples", "tuples"]),
     default="examples",
-    show_default=True,
     help="examples for teach; for sentence-transformers pairs (anchor, passage, label 1 or 0), "
-    "triples (anchor, positive, negative) or tuples (anchor, positive, negative_1 and on).",
+    "triples (anchor, positive, negative) or tuples (anchor, positive, negative_1 and on).  "
+    "[default: examples]",
 )
 @click.option(
     "--negatives",
     type=click.IntRange(min=1),
     default=5,
-    show_default=True,
-    help="Negatives in a row of tuples; positives with fewer are left out.",
+    help="Negatives in a row of tuples; positives with fewer are left out.  [default: 5]",
 )
 @click.option(
     "--out",

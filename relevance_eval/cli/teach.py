@@ -150,15 +150,19 @@ def grade(
 ) -> None:
     """Asks, or reads the answers of a batch, and writes what is graded."""
     from relevance_eval.answer import envelope
+    from relevance_eval.errors import storage_error
     from relevance_eval.evaluators.example import write_examples
     from relevance_eval.exporters.teach import teach as ask
     from relevance_eval.exporters.teachers.batch import BatchAnswers
 
     target = out or project.training / "graded.jsonl"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, target) from error
     answers = BatchAnswers(teacher, batch, [e.pair for e in examples]) if batch else None
     with project.store() as store, session.console.task("grading") as progress:
         lesson = ask(examples, answers or teacher, store, progress)
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_examples(target, lesson.examples)
     spent = answers.used if answers else teacher.spent
     result = lesson_result(lesson, spent, target)

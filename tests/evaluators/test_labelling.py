@@ -134,6 +134,7 @@ class PaidGrader(Grader):
     def __init__(self, store: Judgments):
         super().__init__()
         self.store = store
+        self.proven = False
         self.spent: list[int] = []
 
     def judge(self, document_id: str) -> Judgment:

@@ -12,6 +12,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from relevance_eval.errors import ConfigError, EndpointError
 from relevance_eval.exporters.endpoints.endpoint import Chat, Message, Reply
@@ -174,6 +175,34 @@ def test_a_key_that_is_not_there_is_named_before_anything_is_sent(
     place = f"{WHERE} api_key_env"
     with complains(ConfigError, "TEACHER_KEY", code=2, where=place, remedy="put the key in it"):
         chat("http://127.0.0.1:9/v1", api_key_env="TEACHER_KEY")
+
+
+@pytest.mark.parametrize("value", ["sk-secret\nsk-other", "sk-sécret", "sk-sec\x01ret"])
+def test_what_no_header_can_hold_is_refused_and_not_repeated(
+    canned: Canned, completion: Make, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("TEACHER_KEY", value)
+    server = canned(lambda body, n: completion("Hi"))
+    with pytest.raises(ConfigError, match="what TEACHER_KEY holds is no key") as caught:
+        chat(server.url, api_key_env="TEACHER_KEY")
+    assert not any(part in str(caught.value) for part in value.split())
+    assert server.bodies == []
+
+
+@pytest.mark.parametrize("url", ["http://", "http://host:port/v1", "http://[", "http://host:0/v1"])
+def test_an_address_that_is_none_is_an_error_of_the_configuration(url: str) -> None:
+    with pytest.raises(ValidationError, match="base_url needs a host"):
+        Endpoint(model="small", base_url=url)
+
+
+def test_a_probability_beyond_all_numbers_is_left_out(canned: Canned, completion: Make) -> None:
+    def answer(body: dict[str, Any], number: int) -> Any:
+        status, headers, content = completion("3", {"3": 1.0, "2": 0.5})
+        return status, headers, content.replace(b'"logprob": -0.69', b'"logprob": -1' + b"0" * 400)
+
+    with chat(canned(answer).url) as opened:
+        (place,) = ask(opened, logprobs=2).positions
+    assert [token.text for token in place.top] == ["3"]
 
 
 def test_a_server_that_is_absent(complains: Make) -> None:

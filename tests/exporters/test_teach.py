@@ -286,7 +286,7 @@ def test_a_teacher_that_grades_nothing_is_an_error(
         "no pair was graded; 3 of 3: no grade but 'I am a poet.'",
         code=5,
         where="small",
-        remedy="asked again",
+        remedy="asked about again",
     ):
         teach(examples, teacher(server.url), store)
 
@@ -300,6 +300,20 @@ def test_a_model_that_never_grades_is_not_paid_to_the_end(
     assert 20 <= len(server.bodies) <= 22
     late = canned(lambda body, n: completion('{"grade": 1}' if n == 19 else "I am a poet."))
     assert label(some_pairs(5, 10), teacher(late.url, concurrency=1), store).failed == 49
+
+
+def test_failures_of_a_model_that_graded_before_do_not_end_it(
+    canned: Make, completion: Make, some_pairs: Make, store: Judgments
+) -> None:
+    def answer(body: dict[str, Any], number: int) -> Any:
+        words = body["messages"][1]["content"].partition("Text: words ")[2].split()
+        return completion('{"grade": 1}' if words[1] in {"0", "1"} else "I am a poet.")
+
+    pairs = some_pairs(1, 27)
+    server = canned(answer)
+    assert label(pairs, teacher(server.url, concurrency=1), store).failed == 25
+    again = label(pairs, teacher(server.url), store)
+    assert (again.reused, again.failed) == (2, 25)
 
 
 def test_guidelines_that_are_not_there(tmp_path: Path, complains: Make) -> None:

@@ -176,6 +176,32 @@ def test_wrong_use_is_one_message(
     assert says in complaint("teach", *words, cwd=folder)
 
 
+def test_a_folder_that_cannot_be_is_said_before_anything_is_paid_for(
+    canned: Make, completion: Make, project: Make, complaint: Make
+) -> None:
+    server = canned(lambda body, n: completion('{"grade": 2}', SURE))
+    folder = project(server.url)
+    (folder / "file").touch()
+    said = complaint("teach", "--out", "file/graded.jsonl", cwd=folder, code=5)
+    assert said.startswith("error: file/graded.jsonl: ")
+    assert "choose another folder" in said
+    assert server.bodies == []
+
+
+def test_answers_of_another_batch_leave_what_was_graded_before(
+    completion: Make, project: Make, complaint: Make
+) -> None:
+    folder = project("http://127.0.0.1:9/v1")
+    graded = folder / "training" / "graded.jsonl"
+    graded.write_text("kept\n")
+    body = json.loads(completion('{"grade": 1}')[2])
+    row = {"custom_id": "another", "response": {"status_code": 200, "body": body}}
+    (folder / "out.jsonl").write_text(json.dumps(row) + "\n")
+    said = complaint("teach", "--batch-in", "out.jsonl", cwd=folder, code=5)
+    assert "no pair was graded; 12 of 12: the labeler left it out" in said
+    assert graded.read_text() == "kept\n"
+
+
 def test_without_an_endpoint_it_says_how_to_name_one(tmp_path: Path, complaint: Make) -> None:
     (tmp_path / "relevance-eval.toml").write_text("")
     assert "no endpoint is named that grades\n  describe one" in complaint("teach", cwd=tmp_path)

@@ -46,8 +46,9 @@ def options() -> list[tuple[str, click.Option]]:
 
 
 def test_the_verbs_of_the_design_are_there() -> None:
-    design = ["init", "attach", "load", "pull", "label", "compare", "agreement"]
-    assert set(commands()) == {*design, "queries import"}
+    judging = ["init", "attach", "load", "pull", "label", "compare", "gate", "report", "agreement"]
+    making = ["distill", "synthesize", "mine", "teach", "train", "export"]
+    assert set(commands()) == {*judging, *making, "queries import"}
 
 
 @pytest.mark.parametrize("words", [*commands(), "", "queries"])

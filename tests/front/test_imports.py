@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ["init", "attach", "load", "queries", "pull", "label", "compare", "agreement"]
+VERBS = [
+    *("init", "attach", "load", "queries", "pull", "label", "compare", "gate", "report"),
+    *("agreement", "distill", "synthesize", "mine", "teach", "train", "export"),
+]
 HELPS = [["--help"], *([verb, "--help"] for verb in VERBS), ["queries", "import", "--help"]]
 JYTHON = {"org"}
 """Looked for by the standard library's `copy`, and not found."""

@@ -121,6 +121,15 @@ def test_an_operation_without_an_onnx_form_is_named(tmp_path: Path, complains: C
         export_graph(Unexportable(), tmp_path)
 
 
+def test_a_place_that_cannot_be_written_is_not_held_against_the_student(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("in the way")
+    with pytest.raises(OSError, match="file"):
+        export_graph(make(tiny_encoder, "encoder").module, taken)
+
+
 def test_weights_too_large_for_one_file_lie_beside_it(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

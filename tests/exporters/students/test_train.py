@@ -165,6 +165,27 @@ def test_a_finished_student_is_not_trained_twice(
         train(examples, settings(tiny_encoder), folder, seed=5)
 
 
+def test_a_student_made_anew_and_killed_is_not_the_one_that_was_there(
+    tiny_encoder: Path, overlapping: Make, tmp_path: Path
+) -> None:
+    examples, folder = overlapping(12, 6), tmp_path / "student"
+    train(examples, settings(tiny_encoder), folder, seed=0)
+    with pytest.raises(Killed):
+        train(
+            examples,
+            settings(tiny_encoder),
+            folder,
+            seed=5,
+            restart=True,
+            progress=killed_after(5),
+        )
+    said: list[str] = []
+    resumed = train(examples, settings(tiny_encoder), folder, seed=5, notice=said.append)
+    assert resumed.fresh
+    assert said[0].startswith("going on after step")
+    assert same(resumed, train(examples, settings(tiny_encoder), tmp_path / "clean", seed=5))
+
+
 def test_training_stops_when_nothing_is_gained_and_keeps_the_best_weights(
     tiny_encoder: Path, overlapping: Make, tmp_path: Path
 ) -> None:
