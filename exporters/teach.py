@@ -34,6 +34,9 @@ ANSWER_TOKENS = 12
 """Of `{"grade": 2}`, with the white space that some servers' grammars put in."""
 NO_TEXT = "no text"
 HOPELESS = 20
+TEACHER = "teacher:"
+SHOWN = 12
+"""Digits of a fingerprint beside the teacher's name."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,8 @@ class Lesson:
     """What a teacher said of examples.
 
     Attributes:
-        examples: those that were graded, with their judgments, in the order given.
+        examples: those that were graded, with their judgments, in the order given. For people to
+            read, and for the labeler's card, a judgment's labeler is the teacher's name here.
         reasons: why others were not, the most frequent first, and how many pairs each concerns.
     """
 
@@ -189,8 +193,11 @@ def teach(
     """
     labelling = label([e.pair for e in examples], teacher, store, progress, people=False)
     judged = labelling.judgments
+    said_by = f"{TEACHER}{teacher.name} {teacher.fingerprint[:SHOWN]}"
     graded = [
-        replace(e, judgment=judged[e.pair.key]) for e in examples if judged[e.pair.key].graded
+        replace(e, judgment=replace(judged[e.pair.key], labeler=said_by))
+        for e in examples
+        if judged[e.pair.key].graded
     ]
     reasons = Counter(j.reason for j in judged.values() if not j.graded and j.reason != LEFT_OUT)
     if judged and not graded:

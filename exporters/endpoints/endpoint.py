@@ -35,6 +35,7 @@ NO_CREDIT = "insufficient_quota"
 RETRIED = {408, 409, 429}
 REJECTED = {400, 413, 422}
 REFUSED = {401, 403}
+"""403 is also what some say where log-probabilities alone are not allowed: see `learn`."""
 OPTIONAL = {
     "max_tokens": ("max_completion_tokens",),
     "response_format": ("response_format", "json_schema", "guided", "structured"),
@@ -168,7 +169,7 @@ class Chat:
         self, error: openai.APIStatusError, request: Request, without: frozenset[str]
     ) -> bool:
         """Whether the server complains of a parameter that can be left out; it is from now on."""
-        if error.status_code not in {400, 422}:
+        if error.status_code not in {400, 403, 422}:
             return False
         sent = request.body(self.settings.model, without)
         said = f"{error.param or ''} {self.words(error)}".lower()

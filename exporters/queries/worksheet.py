@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -83,6 +84,8 @@ class Worksheet:
                 with self.path.open("a", encoding="ascii") as out:
                     out.write(line)
             except OSError as error:
+                with suppress(OSError):  # or the next answer would be written behind half of this
+                    cut_torn_line(self.path)
                 raise storage_error(error, self.path) from error
             self.remember(answer)
 

@@ -82,7 +82,10 @@ def calibration_error(probabilities: Floats, targets: Floats) -> float:
 
 
 def fit_calibration(
-    logits: NDArray[np.float32], targets: Floats, grades: NDArray[np.int64]
+    logits: NDArray[np.float32],
+    targets: Floats,
+    grades: NDArray[np.int64],
+    fewest: int = FEWEST,
 ) -> Calibration:
     """The temperature of least log loss, and the cut points of greatest quadratic kappa.
 
@@ -91,8 +94,9 @@ def fit_calibration(
         targets: the reference's probabilities, [n, 4].
         grades: the grades that it names, [n]. Where it names one grade only, no cut point can be
             better than another, and the nearest whole grade is named.
+        fewest: pairs; with fewer all is left as it is.
     """
-    if len(logits) < FEWEST:
+    if len(logits) < fewest:
         return Calibration()
     temperature = fit_temperature(logits, targets)
     expected = softmax(logits, temperature) @ np.array(GRADES, dtype=np.float64)
@@ -121,6 +125,8 @@ def cross_fitted(
 ) -> list[Calibration]:
     """For each pair, the calibration fitted on the half of the queries that it is not in.
 
+    Where there are enough pairs to fit a calibration on, half of them are enough for its measure.
+
     Args:
         queries: the query of each pair, [n].
     """
@@ -128,8 +134,9 @@ def cross_fitted(
     order: list[int] = np.random.default_rng(seed).permutation(len(names)).tolist()
     half = {names[i]: place % 2 for place, i in enumerate(order)}
     of_pair = np.array([half[q] for q in queries])
+    fewest = FEWEST // 2 if len(logits) >= FEWEST else FEWEST
     fits = [
-        fit_calibration(logits[of_pair != h], targets[of_pair != h], grades[of_pair != h])
+        fit_calibration(logits[of_pair != h], targets[of_pair != h], grades[of_pair != h], fewest)
         for h in (0, 1)
     ]
     return [fits[h] for h in of_pair]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from relevance_eval.errors import InputError
-from relevance_eval.evaluators.example import Example
+from relevance_eval.evaluators.example import SEED, Example
 
 __all__ = ["Split", "by_people", "split", "wording"]
 
@@ -41,8 +41,9 @@ def wording(example: Example) -> str:
 def split(examples: Sequence[Example], share: float, people_share: float, seed: int) -> Split:
     """Holds out whole groups of queries that belong together, drawn by a seeded hash.
 
-    Queries belong together that were written about one document, or have one wording. Queries with
-    grades by people are drawn apart from the others, so that both are on both sides.
+    Queries belong together that were written about one document or copies of it, or have one
+    wording. Queries with grades by people are drawn apart from the others, so that both are on both
+    sides.
 
     Args:
         examples: graded, all of them.
@@ -75,7 +76,8 @@ def split(examples: Sequence[Example], share: float, people_share: float, seed: 
 def together(examples: Iterable[Example]) -> dict[str, str]:
     """Each query's wording to the name of its group: the first of its wordings in order.
 
-    Connected components of queries and the documents that they were written about.
+    Connected components of queries and the documents that they were written about, of which two
+    copies are one.
     """
     parent: dict[str, str] = {}
 
@@ -90,9 +92,18 @@ def together(examples: Iterable[Example]) -> dict[str, str]:
     for example in examples:
         query = f"query {wording(example)}"
         words[wording(example)] = None
-        one, other = root(query), root(query if example.seed is None else f"seed {example.seed}")
-        parent[max(one, other)] = min(one, other)
+        for tie in ties(example):
+            one, other = root(query), root(tie)
+            parent[max(one, other)] = min(one, other)
     return {text: root(f"query {text}") for text in words}
+
+
+def ties(example: Example) -> list[str]:
+    """What a query shares with others that belong to it: its seed document, by id and content."""
+    if example.seed is None:
+        return []
+    copies = [f"text {example.pair.document.content_hash}"] if example.origin == SEED else []
+    return [f"seed {example.seed}", *copies]
 
 
 def drawn(sizes: Mapping[str, int], share: float, seed: int) -> set[str]:

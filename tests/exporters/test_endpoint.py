@@ -55,6 +55,7 @@ def test_what_is_asked_and_what_comes_back(canned: Canned, completion: Make) -> 
     assert body["response_format"]["json_schema"]["schema"] == SCHEMA
 
 
+@pytest.mark.parametrize("status", [400, 403, 422])
 @pytest.mark.parametrize(
     ("parameter", "complaint"),
     [
@@ -65,10 +66,10 @@ def test_what_is_asked_and_what_comes_back(canned: Canned, completion: Make) -> 
     ],
 )
 def test_a_parameter_that_the_server_rejects_is_left_out_from_then_on(
-    canned: Canned, completion: Make, trouble: Make, parameter: str, complaint: str
+    canned: Canned, completion: Make, trouble: Make, parameter: str, complaint: str, status: int
 ) -> None:
     def answer(body: dict[str, Any], number: int) -> Any:
-        return trouble(400, complaint) if parameter in body else completion("Hi")
+        return trouble(status, complaint) if parameter in body else completion("Hi")
 
     server = canned(answer)
     with chat(server.url) as opened:

@@ -274,6 +274,8 @@ def test_a_lesson_holds_what_was_graded_and_says_why_the_rest_was_not(
     assert [e.rank for e in lesson.examples] == [2, 3]
     assert {e.judgment.grade for e in lesson.examples if e.judgment} == {2}
     assert lesson.reasons == {"no grade but '?'": 2}
+    named = f"teacher:small {teacher().fingerprint[:12]}"
+    assert {e.judgment.labeler for e in lesson.examples if e.judgment} == {named}
 
 
 def test_a_teacher_that_grades_nothing_is_an_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,20 @@ def test_a_line_that_was_cut_off_is_taken_away(path: Path) -> None:
     path.write_bytes(whole + whole[:40])
     assert len(Worksheet(path).answers) == 3
     assert path.read_bytes() == whole
+
+
+def test_an_answer_behind_one_that_the_disk_had_no_room_for_is_whole(path: Path) -> None:
+    sheet, before = Worksheet(path), path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (before + 20, limits[1]))
+    try:
+        with pytest.raises(StorageError):
+            sheet.add(Answer("k4", "d4", "model", "run2", ("lost",)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == before
+    sheet.add(Answer("k5", "d5", "model", "run2", ("kept",)))
+    assert list(Worksheet(path).answers) == ["k1", "k2", "k3", "k5"]
 
 
 def test_looking_leaves_no_file(tmp_path: Path) -> None:

@@ -70,6 +70,14 @@ def test_with_few_labels_everything_is_left_as_it_was() -> None:
     assert fit_calibration(logits, targets, grades) == Calibration(1.0, ())
 
 
+def test_where_a_calibration_is_fitted_its_halves_are_fitted_too() -> None:
+    logits, targets, grades = drawn(FEWEST + 10, 0, 5.0)
+    queries = [f"q{n // 4}" for n in range(FEWEST + 10)]
+    assert fit_calibration(logits, targets, grades).temperature > 2
+    halves = cross_fitted(logits, targets, grades, queries, seed=0)
+    assert all(fit.temperature > 2 for fit in halves)
+
+
 def test_one_grade_alone_gives_no_cut_points() -> None:
     logits, _, _ = drawn(100, 0)
     grades = np.full(100, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,21 @@ def test_another_seed_holds_out_other_queries_and_the_same_seed_the_same() -> No
     examples = [example(f"q{n}") for n in range(40)]
     assert texts(halves(examples, 1).holdout) == texts(halves(examples[::-1], 1).holdout)
     assert texts(halves(examples, 1).holdout) != texts(halves(examples, 2).holdout)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_queries_about_copies_of_one_document_stay_together(seed: int) -> None:
+    examples = [
+        replace(example(f"{kind} {n}", f"{kind} s{n}", document=f"text {n}"), origin="seed")
+        for n in range(12)
+        for kind in ("topic", "author")
+    ]
+    found = halves(examples, seed)
+    held = [
+        {e.pair.document.content_hash for e in side} for side in (found.training, found.holdout)
+    ]
+    assert held[0] & held[1] == set()
+    assert len(held[0]) == len(held[1]) == 6
 
 
 def test_queries_that_people_graded_are_held_out_by_a_share_of_their_own() -> None:
