@@ -62,7 +62,7 @@ def cli(console_script: Path) -> Cli:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
-            timeout=300,
+            timeout=900,
         )
         assert "Traceback" not in done.stderr + done.stdout, done.stderr
         assert done.returncode == code, (done.stdout, done.stderr)
@@ -229,8 +229,7 @@ def smollm2() -> Iterator[str]:
     parameters.model.path = str(next(Path(found.origin).parent.rglob("*.gguf")))
     parameters.n_parallel = 4
     parameters.n_ctx = 4 * 2048
-    parameters.cpuparams.n_threads = 1
-    parameters.cpuparams_batch.n_threads = 1
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = os.cpu_count() or 1
     parameters.verbosity = -1
     server = xllamacpp.Server(parameters)
     yield f"{server.listening_address}/v1"

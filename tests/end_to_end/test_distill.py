@@ -37,7 +37,7 @@ base_url = "{url}"
 concurrency = 2
 
 [training.synthesize]
-documents = 8
+documents = 6
 per_document = 2
 
 [training.mine]
@@ -46,7 +46,7 @@ random = 1
 
 [training.teach]
 endpoint = "small"
-max_characters = 400
+max_characters = 200
 least_mass = 0.05 # so small a model often names digits off the scale
 
 [training.train]
@@ -102,7 +102,7 @@ def test_a_bare_index_becomes_a_labeler_that_compare_uses(
     steps = steps_of(found)
     assert list(steps) == ["synthesize", "mine", "teach", "train", "export"]
     assert not any(step["skipped"] for step in steps.values())
-    assert steps["synthesize"]["result"]["queries"] >= 8
+    assert steps["synthesize"]["result"]["queries"] >= 6
     assert steps["mine"]["result"]["pairs"] >= 3 * steps["mine"]["result"]["queries"]
     taught = steps["teach"]["result"]
     assert taught["graded"] + taught["failed"] + taught["refused"] > 20
@@ -135,12 +135,10 @@ def test_a_budget_that_ends_says_what_is_missing_and_goes_on_the_next_time(
     assert "run distill again to go on" in message
     assert not (folder / ".relevance-eval" / "training" / "student").exists()
 
-    path.write_text(path.read_text().replace("max_requests = 20\n", ""))
-    steps = steps_of(answer("distill", cwd=folder))
-    assert steps["mine"]["skipped"]
-    taught = steps["teach"]["result"]
-    assert taught["reused"] == 20
-    assert taught["requests"] >= taught["graded"] - 20
+    path.write_text(path.read_text().replace("max_requests = 20\n", "max_requests = 25\n"))
+    taught = answer("teach", cwd=folder)
+    assert 10 < taught["reused"] <= 20  # a failed one is asked again
+    assert taught["spent"]["requests"] == 25
 
 
 def test_without_a_teacher_nothing_is_begun(
