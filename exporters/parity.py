@@ -205,7 +205,7 @@ def judge(parity: Parity, precision: Precision, settings: ExportSettings, where:
             ("share of grades that flip", parity.flips, settings.max_flips),
             ("quadratic kappa lost", parity.loss, settings.max_loss),
         )
-        if has > most
+        if not has <= most  # not a number is beyond every bound
     ]
     if broken:
         gentler = GENTLER.get(precision)

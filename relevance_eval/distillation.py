@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,17 +17,16 @@ from relevance_eval.errors import (
     UsageError,
     storage_error,
 )
-from relevance_eval.evaluators.agreement import Agreement, agree
 from relevance_eval.evaluators.example import Example, read_examples, write_examples
 from relevance_eval.evaluators.judgment import Judgment
-from relevance_eval.evaluators.labelling import Labeler, label
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.qrels import read_qrels
 from relevance_eval.evaluators.query import read_queries
 from relevance_eval.ledger import Ledger, key_of
 from relevance_eval.project import Project, Task
+from relevance_eval.standing import Standing, standing
 
-__all__ = ["STEPS", "Distillation", "Done", "Standing", "distill"]
+__all__ = ["STEPS", "Distillation", "Done", "distill"]
 
 STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
 PERSON = "person:"
@@ -49,14 +48,6 @@ class Done:
     result: Mapping[str, Any]
     seconds: float
     skipped: bool
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A labeler on the held-out pairs, beside the reference's grades."""
-
-    labeler: str
-    agreement: Agreement
 
 
 @dataclass(frozen=True)
@@ -163,7 +154,7 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
     """Each when those before it are done, since its key depends on what they wrote."""
     c, folder = project.config.training, project.training
     source = {
-        "index": project.config.elasticsearch.index,
+        "server": project.config.elasticsearch.model_dump(include={"url", "cloud_id", "index"}),
         "documents": project.config.documents,
         "seed": seed,
     }
@@ -173,7 +164,7 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
     yield Step(
         "synthesize",
         {**source, **c.synthesize.model_dump(mode="json"), "model": writer},
-        (),
+        loaded(project),
         queries,
         lambda resumed: synthesized(project, queries, task, seed),
     )
@@ -215,11 +206,22 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
     )
     yield Step(
         "export",
-        {"index": source["index"], **c.export.model_dump(mode="json")},
+        {"name": labeler_name(project), **c.export.model_dump(mode="json")},
         (student,),
         labeler,
         lambda resumed: exported(project, student, labeler, task),
     )
+
+
+def labeler_name(project: Project) -> str:
+    return project.config.training.export.name or f"{project.config.elasticsearch.index}-labeler"
+
+
+def loaded(project: Project) -> tuple[Path, ...]:
+    """The file that the embedded node is filled with, if it is one of ours."""
+    settings = project.config.load
+    files = (project.base / settings.documents,) if settings else ()
+    return tuple(path for path in files if path.is_file())
 
 
 def mining_rankers(project: Project) -> dict[str, RankerConfig]:
@@ -359,53 +361,6 @@ def exported(project: Project, student: Path, out: Path, task: Task) -> Mapping[
     from relevance_eval.exporters.export import export
 
     settings = project.config.training.export
-    name = settings.name or f"{project.config.elasticsearch.index}-labeler"
-    named = settings.model_copy(update={"name": name})
+    named = settings.model_copy(update={"name": labeler_name(project)})
     with task("exporting") as progress:
         return export(student, named, out, progress=progress).record
-
-
-def standing(
-    project: Project, folder: Path, task: Task, seed: int
-) -> tuple[str, Sequence[Standing]]:
-    """The new labeler, the built-in one and, where people graded, the teacher, on pairs that all
-    of them graded."""
-    held = read_examples(project.training / "student" / "holdout.jsonl")
-    person = [e for e in held if e.judgment and e.judgment.labeler.startswith(PERSON)]
-    known = person or held
-    teacher = project.teacher(project.config.training.teach.endpoint or "")
-    grades: dict[str, dict[str, int]] = {}
-    for e in known:
-        if e.judgment:
-            grades.setdefault(e.pair.query.id, {})[e.pair.document.id] = e.judgment.grade
-    labelers: list[Labeler] = [project.labeler(str(folder)), project.labeler("builtin")]
-    if person:
-        labelers.append(teacher)
-    pairs, relevant = [e.pair for e in known], project.config.compare.relevant
-    found = [(at.name, by_id) for at, by_id in graded(project, labelers, pairs, task) if by_id]
-    shared = in_common(grades, [judged for _, judged in found])
-    standings = [
-        Standing(name, agree(shared, judged, relevant=relevant, seed=seed))
-        for name, judged in found
-    ]
-    return ("people" if person else teacher.name), standings
-
-
-def in_common(
-    grades: Mapping[str, Mapping[str, int]], judged: Sequence[Mapping[str, Mapping[str, Judgment]]]
-) -> dict[str, dict[str, int]]:
-    """The grades of the pairs that all labelers graded: figures of others cannot be compared."""
-    return {
-        q: {i: g for i, g in of_query.items() if all(i in by_id.get(q, {}) for by_id in judged)}
-        for q, of_query in grades.items()
-    }
-
-
-def graded(
-    project: Project, labelers: Sequence[Labeler], pairs: Sequence[Pair], task: Task
-) -> Generator[tuple[Labeler, Mapping[str, Mapping[str, Judgment]]]]:
-    """What each labeler says; what the store holds is not asked for again."""
-    with project.store() as store:
-        for labeler in labelers:
-            with task(f"labelling by {labeler.name}") as progress:
-                yield labeler, label(pairs, labeler, store, progress, people=False).by_id(pairs)

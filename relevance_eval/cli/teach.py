@@ -117,6 +117,7 @@ def foresee(
 ) -> None:
     """What it would take to grade what is not graded yet; with `batch`, the requests too."""
     from relevance_eval.answer import envelope
+    from relevance_eval.cli.printable import one_line
     from relevance_eval.exporters.teachers.batch import write_batch
 
     distinct = list({e.pair.key: e.pair for e in examples}.values())
@@ -133,9 +134,11 @@ def foresee(
 
     def show(console: rich.console.Console) -> None:
         console.print(f"{len(distinct):,} pairs, {len(known):,} graded before")
-        console.print(f"about {told(estimate)} for the rest, by {teacher.name}", markup=False)
+        console.print(
+            f"about {told(estimate)} for the rest, by {one_line(teacher.name)}", markup=False
+        )
         if batch:
-            console.print(f"the requests are in {batch}", markup=False, soft_wrap=True)
+            console.print(f"the requests are in {one_line(batch)}", markup=False, soft_wrap=True)
 
     session.console.answer(envelope("teach", project.hash, result), show)
 
@@ -171,13 +174,15 @@ def grade(
         result |= {"unknown": answers.unknown, "broken": answers.broken}
 
     def show(console: rich.console.Console) -> None:
+        from relevance_eval.cli.printable import one_line
+
         show_lesson(console, lesson, spent, teacher)
         if answers and (answers.unknown or answers.broken):
             console.print(
                 f"[yellow]{answers.broken:,} lines of the batch cannot be read, and "
                 f"{answers.unknown:,} answer other questions[/]"
             )
-        console.print(f"graded pairs are in {target}", markup=False, soft_wrap=True)
+        console.print(f"graded pairs are in {one_line(target)}", markup=False, soft_wrap=True)
 
     session.console.answer(envelope("teach", project.hash, result), show)
 

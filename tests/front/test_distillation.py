@@ -12,17 +12,16 @@ import pytest
 from relevance_eval import distillation
 from relevance_eval.distillation import (
     STEPS,
-    Standing,
     Step,
     advance,
     distill,
-    in_common,
     steps,
 )
 from relevance_eval.errors import DependencyError
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.ledger import Ledger, key_of
 from relevance_eval.project import Project, open_project, untold
+from relevance_eval.standing import Standing, in_common
 
 CONFIGURATION = """
 [endpoints.small]

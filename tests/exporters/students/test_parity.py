@@ -150,7 +150,7 @@ def parity(**changes: float) -> Parity:
     ],
 )
 def test_each_bound_is_held(complains: Complains, changes: dict[str, float], says: str) -> None:
-    settings = ExportSettings(max_flips=0.05)
+    settings = ExportSettings(max_flips=0.05, max_difference=0.5)
     with complains(
         ExportError, says, code=5, where="student", remedy="choose the precision int8-weights"
     ):
