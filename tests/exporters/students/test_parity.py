@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +148,7 @@ def parity(**changes: float) -> Parity:
         ({"neighbours": 0.51}, "with its neighbours it differs by 0.51 (0.5 allowed)"),
         ({"flips": 0.06}, "share of grades that flip 0.06 (0.05 allowed)"),
         ({"loss": 0.03}, "quadratic kappa lost 0.03 (0.02 allowed)"),
+        ({"loss": math.nan}, "quadratic kappa lost nan (0.02 allowed)"),
     ],
 )
 def test_each_bound_is_held(complains: Complains, changes: dict[str, float], says: str) -> None:
