@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from relevance_eval.exporters.quantize import FORMS
 from relevance_eval.exporters.settings import ExportSettings
 from relevance_eval.exporters.speed import speeds
 from relevance_eval.exporters.students.student import Student, load_student
+from relevance_eval.exporters.versions import versions
 
 __all__ = ["Export", "export"]
 
@@ -156,7 +157,7 @@ def record_of(
         "megabytes": {name: megabytes(folder) for name, folder in forms.items()},
         "parity": {name: asdict(parity) for name, parity in found.items()},
         "bounds": settings.model_dump(include={"max_difference", "max_flips", "max_loss"}),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
     }
 
 
@@ -175,16 +176,6 @@ def megabytes(folder: Path) -> float:
     """Of the model, its weights beside it and the tokenizer, in 10^6 bytes."""
     sizes = [(folder / n).stat().st_size for n in (*FILES, WEIGHTS) if (folder / n).exists()]
     return round(sum(sizes) / 1e6, 3)
-
-
-def versions() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from relevance_eval.exporters.students.lessons import Lessons
 from relevance_eval.exporters.students.split import Split, by_people, split, wording
 from relevance_eval.exporters.students.student import Student, new_student
 from relevance_eval.exporters.students.trainer import Course, Trainer
+from relevance_eval.exporters.versions import versions
 
 __all__ = ["Training", "train"]
 
@@ -121,7 +121,7 @@ def train(
             "precision": trainer.precision,
             "threads": torch.get_num_threads(),
         },
-        "versions": versions(),
+        "versions": versions(PACKAGES),
     }
     student = student.with_manifest(temperature=calibration.temperature, cuts=[*calibration.cuts])
     record["seconds"] = round(time.perf_counter() - started, 1)
@@ -266,14 +266,4 @@ def agreements(
     if both:
         teacher = [taught[e.pair.key].judgment for e in both]
         found["teacher_against_people"] = figures(both, [j for j in teacher if j], seed)
-    return found
-
-
-def versions() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relevance_eval.cli.options import FILE, Session, common
+from relevance_eval.cli.spending import told
 
 if TYPE_CHECKING:
     import rich.console
 
-    from relevance_eval.exporters.endpoints.budget import Spent
     from relevance_eval.exporters.queries.asking import Asking
     from relevance_eval.exporters.settings import SynthesizeSettings
     from relevance_eval.exporters.synthesize import Foresight, Report, Synthesis
@@ -185,11 +185,3 @@ def show_foresight(console: rich.console.Console, found: Foresight, endpoint: st
     show_sample(console, found)
     console.print(f"answers from before: {found.reused:,}", markup=False)
     console.print(f"at the most {told(found.most)}, by {one_line(endpoint)}", markup=False)
-
-
-def told(spent: Spent) -> str:
-    cost = f", cost {spent.cost:,.4f}" if spent.cost else ""
-    return (
-        f"{spent.requests:,} requests, {spent.input_tokens:,} tokens read and "
-        f"{spent.output_tokens:,} written{cost}"
-    )

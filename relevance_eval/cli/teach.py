@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relevance_eval.cli.options import FILE, Session, common
+from relevance_eval.cli.spending import amounts, told
 
 if TYPE_CHECKING:
     import rich.console
 
     from relevance_eval.evaluators.example import Example
     from relevance_eval.exporters.endpoints.budget import Spent
-    from relevance_eval.exporters.teach import Estimate, Lesson, Teacher
+    from relevance_eval.exporters.teach import Lesson, Teacher
     from relevance_eval.project import Project
 
 __all__ = ["teach"]
@@ -203,23 +204,6 @@ def lesson_result(lesson: Lesson, spent: Spent, target: Path) -> dict[str, Any]:
         "examples": len(lesson.examples),
         "file": str(target),
     }
-
-
-def amounts(used: Spent | Estimate) -> dict[str, float]:
-    return {
-        "requests": used.requests,
-        "input_tokens": used.input_tokens,
-        "output_tokens": used.output_tokens,
-        "cost": round(used.cost, 6),
-    }
-
-
-def told(used: Spent | Estimate) -> str:
-    cost = f", cost {used.cost:,.4f}" if used.cost else ""
-    return (
-        f"{used.requests:,} requests, {used.input_tokens:,} tokens read and "
-        f"{used.output_tokens:,} written{cost}"
-    )
 
 
 def show_lesson(
