@@ -23,6 +23,8 @@ from relevance_eval.plugin.server import translated
 __all__ = ["Source", "exists", "is_loaded", "load_documents", "open_source", "read_mapping"]
 
 AT_ONCE = 100
+MERGING = 600.0
+"""Seconds for the index to become one segment."""
 STAMP = "relevance-eval"
 PARTS = {"aliases", "mappings", "settings"}
 
@@ -170,6 +172,8 @@ def load_documents(
                     progress(done, source.count)
         except BulkIndexError as error:
             raise refused(error, source) from error
+        # One segment: a merge later on would change the order of hits with equal scores.
+        client.options(request_timeout=MERGING).indices.forcemerge(index=index, max_num_segments=1)
         client.indices.put_mapping(index=index, meta={STAMP: stamp(source, body, embedder, fields)})
         client.indices.refresh(index=index)
         return int(client.count(index=index)["count"])

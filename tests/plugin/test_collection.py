@@ -45,6 +45,17 @@ def source(corpus: Corpus) -> Source:
     return open_source(str(corpus(*rows)))
 
 
+def test_what_is_loaded_is_one_segment_so_that_equal_scores_keep_their_order(
+    es: Elasticsearch, new_name: Callable[[], str], corpus: Corpus
+) -> None:
+    rows = [{"id": f"d{n}", "title": "vpn"} for n in range(1500)]
+    often = {"settings": {"refresh_interval": "1ms"}}
+    index = new_name()
+    load_documents(es, index, open_source(str(corpus(*rows))), body=often)
+    segments = es.indices.segments(index=index)["indices"][index]["shards"]["0"][0]["segments"]
+    assert [part["num_docs"] for part in segments.values()] == [1500]
+
+
 def test_what_is_loaded_can_be_searched_at_once(
     es: Elasticsearch, new_name: Callable[[], str], source: Source
 ) -> None:
