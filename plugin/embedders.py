@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,8 @@ class OnnxEmbedder:
             self.session: Any = runtime.InferenceSession(
                 str(model), options, providers=["CPUExecutionProvider"]
             )
-            self.tokenizer: Any = Tokenizer.from_file(str(tokenizer))
+            library = cast(Any, Tokenizer)  # only some versions of it have whole types
+            self.tokenizer: Any = library.from_file(str(tokenizer))
         except Exception as error:  # neither library has a public base class for its errors
             raise ConfigError(f"cannot load the embedder: {error}", where=str(model)) from None
         self.tokenizer.enable_truncation(settings.max_tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 from tokenizers import Tokenizer
 
@@ -28,7 +29,8 @@ class TextTokens:
 
     def __init__(self, path: Path, manifest: Manifest):
         try:
-            self.tokenizer = Tokenizer.from_file(str(path))
+            library = cast(Any, Tokenizer)  # only some versions of it have whole types
+            self.tokenizer: Any = library.from_file(str(path))
         except Exception as error:  # the library raises plain Exception
             raise LabelerError(f"not a tokenizer: {error}", where=str(path)) from None
         self.tokenizer.no_padding()
@@ -74,7 +76,7 @@ class TextTokens:
 
     def special(self, token: str) -> int:
         """The id of a special token. Raises LabelerError if the vocabulary lacks it."""
-        found = self.tokenizer.token_to_id(token)
+        found: int | None = self.tokenizer.token_to_id(token)
         if found is None:
             raise LabelerError(f"the tokenizer has no {token}", where=self.manifest.name)
         return found
