@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-__all__ = ["GRADES", "RELEVANT", "Judgment", "Outcome"]
+__all__ = ["GRADES", "PERSON", "RELEVANT", "Judgment", "Outcome"]
 
 GRADES = (0, 1, 2, 3)
 """0 irrelevant, 1 related, 2 highly relevant, 3 perfectly relevant (TREC Deep Learning)."""
+PERSON = "person:"
+"""What the labeler of a judgment by people begins with."""
 RELEVANT = 2
 """The lowest grade that counts as relevant where a measure knows only yes and no."""
 

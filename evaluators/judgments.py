@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from relevance_eval.errors import StorageError
-from relevance_eval.evaluators.judgment import Judgment, Outcome
+from relevance_eval.evaluators.judgment import PERSON, Judgment, Outcome
 from relevance_eval.evaluators.pair import Pair
 
 __all__ = ["Judgments", "PairKey"]
@@ -42,7 +42,6 @@ CREATE TABLE IF NOT EXISTS judgments (
 ) WITHOUT ROWID;
 """
 COLUMNS = "query, document, labeler, outcome, probabilities, named, reason"
-PERSON = "person:"
 READ_AT_ONCE = 200
 ROOM = 1 << 16
 """Bytes that SQLite needs beside the data, for its write-ahead log's index."""

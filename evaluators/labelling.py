@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from relevance_eval.evaluators.judgment import Judgment, Outcome
+from relevance_eval.evaluators.judgment import PERSON, Judgment, Outcome
 from relevance_eval.evaluators.judgments import Judgments, PairKey
 from relevance_eval.evaluators.pair import Pair
 
@@ -130,7 +130,7 @@ def label(
         bought=outcomes.count(Outcome.GRADED),
         failed=outcomes.count(Outcome.FAILED),
         refused=outcomes.count(Outcome.REFUSED) + refused_before,
-        by_people=sum(j.labeler.startswith("person:") for j in known.values()),
+        by_people=sum(j.labeler.startswith(PERSON) for j in known.values()),
         seconds=time.perf_counter() - started,
         unasked=len(missing) - len(bought),
     )

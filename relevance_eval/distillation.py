@@ -18,7 +18,7 @@ from relevance_eval.errors import (
     storage_error,
 )
 from relevance_eval.evaluators.example import Example, read_examples, write_examples
-from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.judgment import PERSON, Judgment
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.qrels import read_qrels
 from relevance_eval.evaluators.query import read_queries
@@ -29,7 +29,6 @@ from relevance_eval.standing import Standing, standing
 __all__ = ["STEPS", "Distillation", "Done", "distill"]
 
 STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
-PERSON = "person:"
 EXTRAS = {"train": ("torch", "transformers", "accelerate", "optimum", "onnx"), "teach": ("openai",)}
 """Extra to the packages that the steps import of it."""
 Notice = Callable[[str], None]

@@ -8,6 +8,7 @@ from typing import Any
 
 from relevance_eval.errors import InputError, UsageError
 from relevance_eval.evaluators.example import Example, read_examples
+from relevance_eval.evaluators.judgment import PERSON
 from relevance_eval.evaluators.qrels import Qrels, read_people
 from relevance_eval.exporters.settings import TrainSettings
 from relevance_eval.exporters.students.graded import graded
@@ -16,7 +17,7 @@ from relevance_eval.project import Project
 
 __all__ = ["changed_settings", "gathered"]
 
-PERSON, TEACHER = "person:", "teacher:"
+TEACHER = "teacher:"
 
 
 def changed_settings(settings: TrainSettings, **given: Any) -> TrainSettings:

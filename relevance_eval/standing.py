@@ -8,14 +8,12 @@ from pathlib import Path
 
 from relevance_eval.evaluators.agreement import Agreement, agree
 from relevance_eval.evaluators.example import read_examples
-from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.judgment import PERSON, Judgment
 from relevance_eval.evaluators.labelling import Labeler, label
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.project import Project, Task
 
 __all__ = ["Standing", "in_common", "standing"]
-
-PERSON = "person:"
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from relevance_eval.errors import InputError
 from relevance_eval.evaluators.example import SEED, Example
+from relevance_eval.evaluators.judgment import PERSON
 
 __all__ = ["Split", "by_people", "split", "wording"]
 
-PERSON = "person:"
 LEAST = 2
 """Queries on each side, at least."""
 
