@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,16 @@ PEOPLE = ("--qrels", "qrels.txt")
 
 
 def test_a_ranker_is_gated_by_grades_time_and_what_changed_since(
-    cli: Cli, answer: Answer, project: Path
+    cli: Cli, answer: Answer, project: Path, tmp_path: Path
 ) -> None:
+    # A copy: what people said stays in a project's store, and other tests count what it holds.
+    shutil.copytree(
+        project,
+        tmp_path / "own",
+        ignore=shutil.ignore_patterns("*.sqlite*", "results"),
+        symlinks=True,
+    )
+    project = tmp_path / "own"
     words = ("gate", "bm25", "fields", *PEOPLE, "--latency-ms", "60000", "--zero-results", "1")
     done = cli(*words, "--inconclusive", "pass", "--margin", "0.9", "--json", cwd=project)
     result = json.loads(done.stdout)["result"]

@@ -17,7 +17,7 @@ VERBS = [
 HELPS = [["--help"], *([verb, "--help"] for verb in VERBS), ["queries", "import", "--help"]]
 JYTHON = {"org"}
 """Looked for by the standard library's `copy`, and not found."""
-OURS = {"", ".cli", ".cli.main", ".cli.options", ".cli.printable", ".errors"}
+OURS = {"", ".cli", ".cli.main", ".cli.options", ".cli.printable", ".cli.spending", ".errors"}
 
 
 def imported(*arguments: str | Path) -> set[str]:
