@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relevance_eval.errors import UsageError
+from relevance_eval.evaluators.decisive.settle import Settled
 from relevance_eval.evaluators.difference import TIE, Difference, differences, per_query, verdict_of
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.label_draws import draw_labels
@@ -30,9 +31,12 @@ __all__ = [
     "Difference",
     "Plan",
     "RankerSummary",
+    "answered",
+    "changes",
     "check_baselines",
     "check_names",
     "compare",
+    "summary_of",
 ]
 
 Ungraded = Mapping[str, Collection[str]]
@@ -83,6 +87,7 @@ class Contrast:
             verdict would be another; 0 where all labels are certain, None where none were drawn
             by choice.
         slices: the primary measure by tag and value of the queries.
+        settled: how few labels settled the verdict; None where all are known.
     """
 
     baseline: str
@@ -92,6 +97,7 @@ class Contrast:
     changes: Sequence[Change]
     flip_risk: float | None = None
     slices: Sequence[Slice] = ()
+    settled: Settled | None = None
 
 
 @dataclass(frozen=True)
@@ -135,9 +141,7 @@ def compare(
     """
     check_names([run.ranker for run in runs])
     check_baselines(plan.baselines, len(runs))
-    failed = {q for run in runs for q, result in run.results.items() if result.failed}
-    unanswered = [q.id for q in queries if q.id in failed]
-    queries = [q for q in queries if q.id not in failed]
+    queries, unanswered = answered(runs, queries)
     query_ids = [q.id for q in queries]
     listed = [condensed(run, ungraded) for run in runs]
     summaries = [
@@ -151,6 +155,12 @@ def compare(
         )
     contrasts = contrast(summaries, listed, queries, judged, plan)
     return Comparison(plan, len(queries), unanswered, summaries, contrasts)
+
+
+def answered(runs: Sequence[Run], queries: Sequence[Query]) -> tuple[list[Query], list[str]]:
+    """The queries to measure on, and the ids of those for which a ranker's search failed."""
+    failed = {q for run in runs for q, result in run.results.items() if result.failed}
+    return [q for q in queries if q.id not in failed], [q.id for q in queries if q.id in failed]
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -184,6 +194,13 @@ def summarise(
         )
         for m in plan.measures
     }
+    return summary_of(run, values, query_ids)
+
+
+def summary_of(
+    run: Run, values: Mapping[str, Mapping[str, float]], query_ids: Sequence[str]
+) -> RankerSummary:
+    """One ranker from its values, by measure and query."""
     asked = set(query_ids)
     took = [r.took for q, r in run.results.items() if q in asked and r.took is not None]
     return RankerSummary(

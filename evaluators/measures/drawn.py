@@ -11,6 +11,7 @@ from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.measures.discount import gain_of
 from relevance_eval.evaluators.measures.err import HIGHEST
 from relevance_eval.evaluators.measures.measure import Measure
+from relevance_eval.evaluators.measures.positions import position_weights
 
 __all__ = ["measure_drawn"]
 
@@ -53,6 +54,11 @@ def ndcg(measure: Measure, listed: Grades, pool: Grades, depth: int) -> Floats:
     return np.divide(found, ideal, out=np.zeros(len(pool)), where=ideal > 0)
 
 
+def weighted(measure: Measure, listed: Grades, pool: Grades, depth: int) -> Floats:
+    gains = np.array([gain_of(g, measure.gain) for g in GRADES])
+    return gains[listed] @ position_weights(measure, depth)[: listed.shape[1]]
+
+
 def precision(measure: Measure, listed: Grades, pool: Grades, depth: int) -> Floats:
     return np.count_nonzero(listed >= measure.relevant, axis=1) / depth
 
@@ -90,6 +96,8 @@ def err(measure: Measure, listed: Grades, pool: Grades, depth: int) -> Floats:
 FORMULAS: Mapping[str, Callable[[Measure, Grades, Grades, int], Floats]] = {
     "EnDCG": ndcg,
     "nDCG": ndcg,
+    "sDCG": weighted,
+    "RBP": weighted,
     "P": precision,
     "R": recall,
     "RR": reciprocal_rank,

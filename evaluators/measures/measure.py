@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.judgment import RELEVANT, Judgment
 from relevance_eval.evaluators.measures.discount import Gain
 from relevance_eval.evaluators.measures.err import expected_reciprocal_rank
-from relevance_eval.evaluators.measures.expected_ndcg import expected_ndcg
+from relevance_eval.evaluators.measures.expected_ndcg import expected_gain, expected_ndcg
+from relevance_eval.evaluators.measures.positions import position_weights
 from relevance_eval.evaluators.run import Run
 
 __all__ = ["Measure", "Values", "measure_run", "parse_measure"]
@@ -24,8 +26,10 @@ Judged = Mapping[str, Mapping[str, Judgment]]
 """Query id to document id to graded judgment, over the pool of all rankers compared."""
 NoGain = Literal["zero", "skip"]
 
-NAME = re.compile(r"(?P<kind>EnDCG|nDCG|P|RR|ERR|AP|R|Judged)(?:@(?P<depth>[1-9]\d{0,3}))?")
-NEEDS_DEPTH = {"EnDCG", "P", "R", "ERR", "Judged"}
+NAME = re.compile(
+    r"(?P<kind>EnDCG|nDCG|sDCG|RBP|P|RR|ERR|AP|R|Judged)(?:@(?P<depth>[1-9]\d{0,3}))?"
+)
+NEEDS_DEPTH = {"EnDCG", "sDCG", "RBP", "P", "R", "ERR", "Judged"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,18 @@ class Measure:
     """A measure of one ranked list.
 
     Attributes:
-        kind: EnDCG, nDCG, P, R, RR, AP, ERR or Judged.
+        kind: EnDCG, nDCG, sDCG, RBP, P, R, RR, AP, ERR or Judged.
         depth: ranks that count; None for all that were pulled.
         relevant: the lowest grade that is relevant, for P, R, RR and AP.
-        gain: linear (as `trec_eval`) or exponential, for EnDCG and nDCG.
+        gain: linear (as `trec_eval`) or exponential, for EnDCG, nDCG, sDCG and RBP.
+        persistence: of RBP, how likely a user goes on to the next rank, above 0 and below 1.
     """
 
     kind: str
     depth: int | None
     relevant: int = RELEVANT
     gain: Gain = "linear"
+    persistence: float = 0.8
 
     def __str__(self) -> str:
         return self.kind + (f"@{self.depth}" if self.depth else "")
@@ -60,7 +66,8 @@ def parse_measure(name: str, *, relevant: int = RELEVANT, gain: Gain = "linear")
     if not match or (match["kind"] in NEEDS_DEPTH and not match["depth"]):
         raise UsageError(
             f"{name!r} is not a measure",
-            remedy="EnDCG@k, nDCG@k, P@k, R@k, RR, RR@k, AP, ERR@k or Judged@k, say EnDCG@10",
+            remedy="EnDCG@k, nDCG@k, sDCG@k, RBP@k, P@k, R@k, RR, RR@k, AP, ERR@k or Judged@k, "
+            "say EnDCG@10",
         )
     kind, depth = match["kind"], match["depth"]
     if kind == "nDCG" and gain == "exponential":
@@ -88,6 +95,11 @@ def measure_run(
         values = per_query(query_ids, lambda q: expected_ndcg(
             ids(run, q), judged.get(q, {}), depth=measure.depth or 0, gain=measure.gain
         ))  # fmt: skip
+    elif measure.kind in ("sDCG", "RBP"):
+        worth = position_weights(measure, measure.depth or 0).tolist()
+        values = per_query(
+            query_ids, lambda q: summed(ids(run, q), judged.get(q, {}), measure, worth)
+        )
     elif measure.kind == "ERR":
         grades = {q: {i: j.grade for i, j in known.items()} for q, known in judged.items()}
         values = per_query(query_ids, lambda q: expected_reciprocal_rank(
@@ -100,8 +112,19 @@ def measure_run(
     return {q: v or 0.0 for q, v in values.items() if has_gain(judged.get(q, {}), measure)}
 
 
+def summed(
+    ranked: Sequence[str],
+    judged: Mapping[str, Judgment],
+    measure: Measure,
+    worth: Sequence[float],
+) -> float:
+    """Σ weight(rank) · expected gain; what is not judged gains nothing."""
+    pairs = zip(ranked, worth, strict=False)
+    return math.fsum(w * expected_gain(judged[i], measure.gain) for i, w in pairs if i in judged)
+
+
 def has_gain(judged: Mapping[str, Judgment], measure: Measure) -> bool:
-    if measure.kind == "EnDCG":
+    if measure.kind in ("EnDCG", "sDCG", "RBP"):
         return any(j.expected > 0 for j in judged.values())
     lowest = measure.relevant if measure.kind in ("P", "R", "RR", "AP") else 1
     return any(j.grade >= lowest for j in judged.values())

@@ -1,0 +1,1 @@
+"""Which labels a verdict hangs on, and how few of them settle it."""

@@ -1,0 +1,95 @@
+"""What a label will say, forecast from what costs nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from relevance_eval.evaluators.decisive.stakes import Stakes
+from relevance_eval.evaluators.document import Document
+from relevance_eval.evaluators.query import Query
+
+__all__ = ["clues_of", "fold_of", "forecast"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+FOLDS = 5
+FEWEST = 20
+"""Labels of other folds below which their mean is all that is forecast."""
+RIDGE = 1.0
+WORD = re.compile(r"\w+")
+CHARACTERS = 4000
+"""Of a document's text that is looked at for words of the query."""
+
+
+def clues_of(
+    stakes: Stakes, queries: Mapping[str, Query], documents: Mapping[str, Document]
+) -> Floats:
+    """Numbers that go with relevance and cost nothing, shape [u, 4].
+
+    The best and the mean of what the rankers' ranks are worth, and the share of the query's words,
+    plain and by rarity in the pool, that the document holds.
+    """
+    texts = {i: words(" ".join(d.fields.values())) for i, d in documents.items()}
+    often: dict[str, int] = {}
+    for held in texts.values():
+        for word in held:
+            often[word] = often.get(word, 0) + 1
+    asked = [words(queries[i].text) for i in stakes.query_ids]
+    rare = {w: float(np.log((1 + len(texts)) / (1 + often.get(w, 0)))) for q in asked for w in q}
+    found = np.zeros((len(stakes.documents), 4))
+    found[:, 0], found[:, 1] = stakes.weights.max(axis=0), stakes.weights.mean(axis=0)
+    for unit, (place, document) in enumerate(zip(stakes.query, stakes.documents, strict=True)):
+        query, held = asked[place], texts.get(document, frozenset())
+        total = sum(rare[w] for w in query)
+        found[unit, 2] = len(query & held) / max(1, len(query))
+        found[unit, 3] = sum(rare[w] for w in query & held) / total if total else 0.0
+    return found
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(WORD.findall(text[:CHARACTERS].lower()))
+
+
+def forecast(
+    stakes: Stakes, clues: Floats, gains: Floats, known: Bools, folds: npt.NDArray[np.int64]
+) -> Floats:
+    """Gains by ridge regression on the clues, cross-fitted: a query's labels have no part in its
+    own forecasts, so that an estimate from them stays without bias.
+
+    Args:
+        clues: shape [u, f].
+        gains: shape [u], looked at where `known`.
+        folds: of each query, shape [n].
+
+    Returns:
+        Shape [u], 0 to the highest gain; 0 where no label is known.
+    """
+    made = np.zeros(len(gains))
+    of_unit = folds[stakes.query]
+    for fold in np.unique(of_unit):
+        own, others = of_unit == fold, known & (of_unit != fold)
+        if others.any():
+            made[own] = fitted(clues[others], gains[others], clues[own])
+    return np.clip(made, 0.0, stakes.highest)
+
+
+def fitted(clues: Floats, gains: Floats, wanted: Floats) -> Floats:
+    mean = gains.mean()
+    if len(gains) < FEWEST:
+        return np.full(len(wanted), mean)
+    middle, spread = clues.mean(axis=0), clues.std(axis=0)
+    spread[spread == 0] = 1.0
+    scaled = (clues - middle) / spread
+    gram = scaled.T @ scaled + RIDGE * np.eye(scaled.shape[1])
+    slopes = np.linalg.solve(gram, scaled.T @ (gains - mean))
+    return mean + (wanted - middle) / spread @ slopes
+
+
+def fold_of(query_ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    """A fold for each query, by the order of their ids."""
+    order = np.argsort(np.argsort(np.array(query_ids, dtype=object)))
+    return (order % FOLDS).astype(np.int64)
