@@ -1,0 +1,345 @@
+"""How many labels a decision needs, whether buying fewer changes it, and how often it is wrong.
+
+Every pair of some twenty real rankers on each of five collections is a decision (see prepared.py).
+The built-in labeler's grades of the whole pool of a pair stand for labelling all; each way of
+buying fewer is asked for its labels out of these. Then false alarms: rankers that do not differ.
+
+    python benchmarks/decisions.py --data ../shared/data --work /tmp/decisions
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+from prepared import COLLECTIONS, DEPTH, Prepared, prepare
+
+from relevance_eval.evaluators.decisive.book import Book
+from relevance_eval.evaluators.decisive.comparison import compare_decisively
+from relevance_eval.evaluators.decisive.forecast import clues_of
+from relevance_eval.evaluators.decisive.sample import lots
+from relevance_eval.evaluators.decisive.settle import Settled, settle_exactly, settle_likely
+from relevance_eval.evaluators.decisive.stakes import Stakes, stakes_of
+from relevance_eval.evaluators.difference import TIE, Difference, differences, verdict_of
+from relevance_eval.evaluators.judgments import Judgments
+from relevance_eval.evaluators.labelers.load import load_labeler
+from relevance_eval.evaluators.labelling import label
+from relevance_eval.evaluators.measures import Measure, parse_measure
+from relevance_eval.evaluators.measures.positions import label_gain
+from relevance_eval.evaluators.pair import Pair, pool
+from relevance_eval.evaluators.plan import Plan
+from relevance_eval.evaluators.run import Run
+from relevance_eval.evaluators.statistics import Interval
+from relevance_eval.evaluators.verdict import Verdict
+
+Floats = npt.NDArray[np.float64]
+PLAN = Plan(label_draws=0, resamples=1000, permutations=2000)
+WAYS = (
+    ("exact", "EnDCG@10"),
+    ("exact", "sDCG@10"),
+    ("exact", "P@10"),
+    ("decisive", "EnDCG@10"),
+    ("decisive", "sDCG@10"),
+)
+TWINS = 0.2
+"""Share of a collection's pairs of rankers that count as near twins: those with the fewest labels
+that can move their difference."""
+TIMED = 6
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A pair of rankers on one measure, with every label that it could need."""
+
+    names: str
+    stakes: Stakes
+    gains: Floats
+    clues: Floats
+    plan: Plan
+
+    @property
+    def weights(self) -> Floats:
+        return self.stakes.weights[1] - self.stakes.weights[0]
+
+    @property
+    def movable(self) -> float:
+        """Of the pool's labels, the share that can move the difference."""
+        return float(np.mean(self.weights != 0))
+
+    def column(self, gains: Floats) -> Floats:
+        found = self.stakes.column(self.weights, gains)
+        return np.where(np.abs(found) < TIE, 0.0, found)
+
+    def full(self) -> Difference:
+        plan = self.plan
+        columns = [self.column(self.gains)]
+        return differences(columns, str(plan.primary), plan, margin=plan.rule.margin)[0]
+
+    def settle(self, mode: str, seed: int = 0) -> tuple[Settled, Book]:
+        book = Book(self.stakes, lambda places: self.gains[places])
+        if mode == "exact":
+            return settle_exactly(book, self.clues, self.plan)[0], book
+        names = [f"{q}\n{d}" for q, d in zip(self.stakes.query, self.stakes.documents, strict=True)]
+        return settle_likely(book, self.clues, lots(names, seed), self.plan)[0], book
+
+
+def decision(found: Prepared, runs: Sequence[Run], measure: Measure) -> Decision:
+    ids = [q.id for q in found.queries]
+    held = {
+        q: sorted({h.document_id for r in runs for h in r.hits(q)[:DEPTH]} & found.judged[q].keys())
+        if q in found.judged
+        else []
+        for q in ids
+    }
+    stakes = stakes_of(runs, ids, held, measure)
+    units = zip(stakes.query, stakes.documents, strict=True)
+    gains = np.array([label_gain(measure, found.judged[ids[q]][d]) for q, d in units])
+    texts = {d: found.documents[d] for d in set(stakes.documents)}
+    clues = clues_of(stakes, {q.id: q for q in found.queries}, texts)
+    names = " / ".join(r.ranker for r in runs)
+    return Decision(names, stakes, gains, clues, replace(PLAN, primary=measure))
+
+
+# labels bought
+
+
+@dataclass(frozen=True)
+class Bought:
+    """What one decision took, in shares of the pair's pool."""
+
+    names: str
+    movable: float
+    share: float
+    verdict: Verdict
+    full: Verdict
+    how: str
+    z: float
+
+
+def bought(one: Decision, mode: str) -> Bought:
+    settled, book = one.settle(mode)
+    estimate = settled.estimate
+    noise = math.sqrt(math.fsum(estimate.variances)) / len(estimate.column)
+    error = float(estimate.column.mean() - one.column(one.gains).mean())
+    return Bought(
+        names=one.names,
+        movable=one.movable,
+        share=float(np.mean(book.known)),
+        verdict=settled.verdict,
+        full=verdict_of(one.full(), one.plan),
+        how=settled.how,
+        z=error / noise if noise and settled.how == "sample" else 0.0,
+    )
+
+
+def label_rows(found: Mapping[str, Prepared]) -> Iterator[str]:
+    yield (
+        "| collection | way, measure | pairs | can move, median (near twins) "
+        "| bought, median (near twins) | mean | same verdict | settled by | estimate within 1.96 |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for mode, name in WAYS:
+        everything: list[Bought] = []
+        for collection, prepared in found.items():
+            pairs = combinations(prepared.runs, 2)
+            rows = [bought(decision(prepared, p, parse_measure(name)), mode) for p in pairs]
+            everything += rows
+            yield label_row(collection, f"{mode}, {name}", rows)
+        yield label_row("all", f"{mode}, {name}", everything)
+
+
+def label_row(collection: str, way: str, rows: Sequence[Bought]) -> str:
+    limit = float(np.quantile([r.movable for r in rows], TWINS))
+    twins = [r for r in rows if r.movable <= limit]
+    same = sum(r.verdict is r.full for r in rows)
+    hows = ", ".join(f"{how} {count}" for how, count in Counter(r.how for r in rows).most_common())
+    sampled = [abs(r.z) <= 1.96 for r in rows if r.how == "sample"]
+    held = f"{100 * sum(sampled) / len(sampled):.1f} %" if sampled else ""
+    movable, share = (
+        " ".join((middle(rows, of), f"({middle(twins, of)})"))
+        for of in (lambda r: r.movable, lambda r: r.share)
+    )
+    return (
+        f"| {collection} | {way} | {len(rows)} | {movable} | {share} "
+        f"| {percent(sum(r.share for r in rows) / len(rows))} "
+        f"| {same} of {len(rows)} | {hows} | {held} |"
+    )
+
+
+def middle(rows: Sequence[Bought], of: Callable[[Bought], float]) -> str:
+    return percent(median(of(r) for r in rows))
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+# false alarms
+
+
+def exchanged(one: Decision, generator: np.random.Generator) -> Decision:
+    """The two lists of each query exchanged or not, by a coin: neither ranker is better."""
+    coins = generator.random(len(one.stakes.query_ids)) < 0.5
+    weights = np.where(coins[one.stakes.query], one.stakes.weights[::-1], one.stakes.weights)
+    return replace(one, stakes=replace(one.stakes, weights=weights))
+
+
+def shuffled(one: Decision, generator: np.random.Generator) -> Decision:
+    """The labels of each query dealt out anew among its documents: no order is better."""
+    order = np.lexsort((generator.random(len(one.gains)), one.stakes.query))
+    return replace(one, gains=one.gains[order])
+
+
+def alarms(one: Decision, seed: int) -> dict[str, bool]:
+    """By each test, whether two rankers that do not differ are told apart."""
+    full, alpha = one.full(), one.plan.rule.alpha
+    settled, _ = one.settle("decisive", seed)
+    return {
+        "paired t-test": full.p_t <= alpha,
+        "permutation test": full.p_sign_flip <= alpha,
+        "BCa interval": beyond(Interval(full.mean, full.low_bca, full.high_bca)),
+        "interval shown": beyond(Interval(full.mean, full.low_queries, full.high_queries)),
+        "decisive, its looks and all": settled.verdict in (Verdict.BETTER, Verdict.WORSE),
+    }
+
+
+def beyond(interval: Interval) -> bool:
+    if interval.low is None or interval.high is None:
+        return False
+    return not interval.low <= 0 <= interval.high
+
+
+def alarm_rows(found: Mapping[str, Prepared], trials: int, seed: int) -> Iterator[str]:
+    yield "| null | test | false alarms | of | rate, 95 % interval |"
+    yield "|---|---|---|---|---|"
+    for name, change in (("lists exchanged", exchanged), ("labels shuffled", shuffled)):
+        counts: Counter[str] = Counter()
+        for trial in range(trials):
+            generator = np.random.default_rng([seed, trial])
+            one = change(drawn_decision(found, generator), generator)
+            counts.update({test: int(alarm) for test, alarm in alarms(one, trial).items()})
+        for test, count in counts.items():
+            yield f"| {name} | {test} | {count} | {trials} | {wilson(count, trials)} |"
+
+
+KEPT: dict[tuple[str, int, int], Decision] = {}
+
+
+def drawn_decision(found: Mapping[str, Prepared], generator: np.random.Generator) -> Decision:
+    """A collection and two of its rankers, whose decision is made once; no equivalence is asked."""
+    name = str(generator.choice(list(found)))
+    runs = found[name].runs
+    first, second = sorted(int(i) for i in generator.choice(len(runs), 2, replace=False))
+    key = (name, first, second)
+    if key not in KEPT:
+        KEPT[key] = decision(found[name], [runs[first], runs[second]], PLAN.primary)
+    return KEPT[key]
+
+
+def wilson(count: int, trials: int) -> str:
+    share, z = count / trials, 1.96
+    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    reach = (
+        z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
+    )
+    return f"{100 * share:.1f} % [{100 * (middle - reach):.1f}, {100 * (middle + reach):.1f}]"
+
+
+# time
+
+
+def time_rows(found: Mapping[str, Prepared], work: Path, seed: int) -> Iterator[str]:
+    """Labelling and deciding for real, with an empty store each time, all and decisive by turns."""
+    yield "| collection | pair | labels, all | decisive | seconds, all | decisive | ratio |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, prepared in found.items():
+        generator = np.random.default_rng(seed)
+        pairs = list(combinations(prepared.runs, 2))
+        for place in generator.choice(len(pairs), TIMED, replace=False):
+            runs = pairs[place]
+            every, few = (
+                timed(prepared, runs, work, all_labels),
+                timed(prepared, runs, work, decisively),
+            )
+            yield (
+                f"| {name} | {' / '.join(r.ranker for r in runs)} | {every[0]} | {few[0]} "
+                f"| {every[1]:.1f} | {few[1]:.1f} | {few[1] / every[1]:.2f} |"
+            )
+
+
+Way = Callable[[Prepared, Sequence[Run], Callable[[Sequence[Pair]], int]], None]
+
+
+def timed(prepared: Prepared, runs: Sequence[Run], work: Path, way: Way) -> tuple[int, float]:
+    """Labels bought and seconds taken."""
+    labeler = load_labeler("builtin")
+    path = work / "timed.sqlite"
+    for old in work.glob("timed.sqlite*"):
+        old.unlink()
+    count = 0
+    with Judgments(path) as store:
+
+        def buy(pairs: Sequence[Pair]) -> int:
+            nonlocal count
+            count += label(pairs, labeler, store).bought
+            return count
+
+        started = time.perf_counter()
+        way(prepared, runs, buy)
+        return count, time.perf_counter() - started
+
+
+def all_labels(
+    prepared: Prepared, runs: Sequence[Run], buy: Callable[[Sequence[Pair]], int]
+) -> None:
+    buy(pool(runs, prepared.queries, prepared.documents, DEPTH))
+
+
+def decisively(
+    prepared: Prepared, runs: Sequence[Run], buy: Callable[[Sequence[Pair]], int]
+) -> None:
+    pairs = pool(runs, prepared.queries, prepared.documents, DEPTH)
+    named = {(p.query.id, p.document.id): p for p in pairs}
+
+    def grades(names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], object]:
+        buy([named[n] for n in names])
+        return {(q, d): prepared.judged[q][d] for q, d in names}
+
+    documents = {p.document.id: p.document for p in pairs}
+    compare_decisively(runs, prepared.queries, documents, PLAN, grades, mode="decisive")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("collections", nargs="*", default=COLLECTIONS, metavar="COLLECTION")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
+    parser.add_argument("--work", type=Path, required=True, help="runs and grades are kept here")
+    parser.add_argument("--trials", type=int, default=2000, help="of false alarms, each null")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=["labels", "alarms", "time"])
+    options = parser.parse_args()
+    found = {name: prepare(name, options.data, options.work) for name in options.collections}
+    tables = {
+        "labels": lambda: label_rows(found),
+        "alarms": lambda: alarm_rows(found, options.trials, options.seed),
+        "time": lambda: time_rows(found, options.work, options.seed),
+    }
+    for name, rows in tables.items():
+        if options.only in (None, name):
+            for row in rows():
+                print(row, flush=True)  # noqa: T201
+            print()  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
