@@ -23,6 +23,7 @@ from relevance_eval.evaluators.statistics import (
     sign_flip_p,
     smallest_detectable,
 )
+from relevance_eval.evaluators.statistics.spread import standard_deviation
 from relevance_eval.evaluators.verdict import Verdict, decide
 
 __all__ = ["TIE", "Column", "Difference", "differences", "per_query", "verdict_of"]
@@ -149,8 +150,7 @@ def alone(
     alpha = plan.rule.alpha
     needed = None
     if len(column) > 1:
-        spread = float(np.std(column, ddof=1))
-        needed = queries_needed(spread, plan.target, alpha=alpha)
+        needed = queries_needed(standard_deviation(column), plan.target, alpha=alpha)
     p = sign_flip_p(column, seed=plan.seed, permutations=plan.permutations)
     return Difference(
         measure=measure,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import PERSON, Judgment, Outcome
 from relevance_eval.evaluators.judgments import Judgments, PairKey
 from relevance_eval.evaluators.pair import Pair
 
-__all__ = ["LEFT_OUT", "Labeler", "Labelling", "PaidLabeler", "label"]
+__all__ = ["LEFT_OUT", "Labeler", "Labelling", "PaidLabeler", "check_graded", "label"]
 
 WRITE_AFTER_PAIRS = 256
 WRITE_AFTER_SECONDS = 2.0
@@ -73,6 +75,7 @@ class Labelling:
             budget was spent, and are not stored.
         by_people: how many of the reused come from people.
         seconds: spent in the labeler.
+        skipped: distinct pairs beyond these that no verdict hangs on, and that were not asked for.
     """
 
     judgments: Mapping[PairKey, Judgment]
@@ -84,13 +87,31 @@ class Labelling:
     by_people: int
     seconds: float
     unasked: int = 0
+    skipped: int = 0
+
+    @classmethod
+    def together(cls, parts: Sequence[Labelling], pool: Sequence[Pair]) -> Labelling:
+        """Labels that were bought a part at a time, no pair twice, out of a pool."""
+        needed = sum(p.needed for p in parts)
+        return cls(
+            judgments={key: j for part in parts for key, j in part.judgments.items()},
+            needed=needed,
+            reused=sum(p.reused for p in parts),
+            bought=sum(p.bought for p in parts),
+            failed=sum(p.failed for p in parts),
+            refused=sum(p.refused for p in parts),
+            by_people=sum(p.by_people for p in parts),
+            seconds=math.fsum(p.seconds for p in parts),
+            unasked=sum(p.unasked for p in parts),
+            skipped=len({p.key for p in pool}) - needed,
+        )
 
     def by_id(self, pairs: Sequence[Pair]) -> dict[str, dict[str, Judgment]]:
         """Query id to document id to judgment, for the pairs that were graded."""
         judged: dict[str, dict[str, Judgment]] = {}
         for pair in pairs:
-            found = self.judgments[pair.key]
-            if found.graded:
+            found = self.judgments.get(pair.key)
+            if found is not None and found.graded:
                 judged.setdefault(pair.query.id, {})[pair.document.id] = found
         return judged
 
@@ -161,3 +182,14 @@ def buy(
         bought.update(unwritten)
     progress(len(bought), len(pairs))
     return bought
+
+
+def check_graded(labelling: Labelling, labeler: Labeler) -> None:
+    """Raises LabelerError if there is not a single grade to measure with."""
+    judgments = labelling.judgments.values()
+    if judgments and not any(j.graded for j in judgments):
+        raise LabelerError(
+            f"no label out of {len(judgments):,}: {next(iter(judgments)).reason}",
+            where=labeler.name,
+            remedy="check that [documents] names the fields of your index",
+        )

@@ -87,9 +87,9 @@ def stakes_of(
         runs: lists as they are measured.
         pool: query id to ids of documents that have a text; the lists are without others.
     """
-    longest = max((len(r.hits(q)) for r in runs for q in query_ids), default=0)
-    depth = measure.depth or max(longest, 1)
     counts = [len(pool.get(q, ())) for q in query_ids]
+    # Without a depth an ideal ranks the whole pool, which is longer than any list.
+    depth = measure.depth or max(counts, default=0) or 1
     documents = [d for q in query_ids for d in pool.get(q, ())]
     firsts = np.concatenate([[0], np.cumsum(counts)]).tolist()
     places = [

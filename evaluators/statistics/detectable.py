@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from relevance_eval.evaluators.statistics.spread import standard_deviation
+
 __all__ = ["smallest_detectable"]
 
 
@@ -21,6 +23,6 @@ def smallest_detectable(
     count = len(differences)
     if count < 2:
         return None
-    error = float(np.std(differences, ddof=1)) / math.sqrt(count)
+    error = standard_deviation(differences) / math.sqrt(count)
     quantiles = special.stdtrit(count - 1, np.array([1 - alpha / 2, power]))
     return float(quantiles.sum() * error)

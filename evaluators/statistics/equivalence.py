@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from relevance_eval.evaluators.statistics.spread import standard_deviation
+
 __all__ = ["equivalence_p"]
 
 FEWEST = 5
@@ -27,7 +29,7 @@ def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
     if count < 2 or margin <= 0:
         return 1.0
     mean = math.fsum(differences) / count
-    error = float(np.std(differences, ddof=1)) / math.sqrt(count)
+    error = standard_deviation(differences) / math.sqrt(count)
     if error == 0:
         return 0.0 if abs(mean) < margin and count >= FEWEST else 1.0
     return float(special.stdtr(count - 1, (abs(mean) - margin) / error))

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from relevance_eval.evaluators.statistics.spread import standard_deviation
+
 __all__ = ["Interval", "mean_interval"]
 
 
@@ -31,6 +33,6 @@ def mean_interval(values: npt.NDArray[np.float64], level: float = 0.95) -> Inter
     mean = math.fsum(values) / len(values)
     if len(values) < 2:
         return Interval(mean, None, None)
-    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    error = standard_deviation(values) / math.sqrt(len(values))
     half = float(special.stdtrit(len(values) - 1, (1 + level) / 2)) * error
     return Interval(mean, mean - half, mean + half)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from relevance_eval.evaluators.statistics.equivalence import FEWEST
+from relevance_eval.evaluators.statistics.spread import standard_deviation
 
 __all__ = ["non_inferiority_p"]
 
@@ -28,7 +29,7 @@ def non_inferiority_p(differences: npt.NDArray[np.float64], margin: float) -> fl
     if count < 2:
         return 1.0
     above = math.fsum(differences) / count + margin
-    error = float(np.std(differences, ddof=1)) / math.sqrt(count)
+    error = standard_deviation(differences) / math.sqrt(count)
     if error == 0:
         return 0.0 if above > 0 and count >= FEWEST else 1.0
     return float(special.stdtr(count - 1, -above / error))

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from relevance_eval.evaluators.statistics.spread import standard_deviation
+
 __all__ = ["paired_t_p"]
 
 
@@ -21,7 +23,7 @@ def paired_t_p(differences: npt.NDArray[np.float64]) -> float:
     mean = math.fsum(differences) / count if count else 0.0
     if count < 2 or not differences.any():
         return 1.0
-    spread = float(np.std(differences, ddof=1))
+    spread = standard_deviation(differences)
     if spread <= 1e-15 * abs(mean):
         return 0.0
     return float(2 * special.stdtr(count - 1, -abs(mean) / (spread / math.sqrt(count))))

@@ -1,0 +1,90 @@
+"""A comparison that buys no more labels than its verdicts hang on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from relevance_eval.evaluators.comparison import Comparison
+from relevance_eval.evaluators.decisive.comparison import Budget, compare_decisively
+from relevance_eval.evaluators.decisive.settle import Mode
+from relevance_eval.evaluators.document import Document
+from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.judgments import Judgments
+from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
+from relevance_eval.evaluators.pair import Pair
+from relevance_eval.evaluators.plan import Plan
+from relevance_eval.evaluators.query import Query
+from relevance_eval.evaluators.run import Run
+
+__all__ = ["Labels", "Thrift", "compare_thriftily"]
+
+Labels = Literal["all", "exact", "decisive"]
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """How labels are bought.
+
+    Attributes:
+        mode: "exact" until no other labels could change a verdict; "decisive" until they would
+            not, with a chance of 98 %.
+        budget: what may be spent on it.
+        loss: settle as well whether a loss of the margin or more is ruled out.
+    """
+
+    mode: Mode
+    budget: Budget = field(default_factory=Budget)
+    loss: bool = False
+
+
+def compare_thriftily(
+    runs: Sequence[Run],
+    queries: Sequence[Query],
+    documents: Mapping[str, Document],
+    pairs: Sequence[Pair],
+    plan: Plan,
+    thrift: Thrift,
+    *,
+    labeler: Labeler,
+    store: Judgments,
+    progress: Callable[[int, int], None],
+) -> tuple[Comparison, Labelling]:
+    """Buys labels look by look; each is stored as it comes.
+
+    Args:
+        pairs: the whole pool.
+        progress: called with (labels asked for, those of the pool).
+
+    Raises:
+        LabelerError: the labeler has not graded a single pair of the first look.
+        UsageError: the plan needs all labels.
+    """
+    named = {(p.query.id, p.document.id): p for p in pairs}
+    asked = dict[tuple[str, str], Judgment]()
+    parts: list[Labelling] = []
+
+    def buy(names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Judgment]:
+        """Pairs of the same text, under other ids, are asked about once."""
+        wanted = [named[n] for n in names]
+        fresh = [p for p in wanted if p.key not in asked]
+        part = label(fresh, labeler, store, lambda done, _: progress(len(asked) + done, len(named)))
+        if not parts:
+            check_graded(part, labeler)
+        parts.append(part)
+        asked.update(part.judgments)
+        found = {n: asked[named[n].key] for n in names}
+        return {n: judgment for n, judgment in found.items() if judgment.graded}
+
+    comparison = compare_decisively(
+        runs,
+        queries,
+        documents,
+        plan,
+        buy,
+        mode=thrift.mode,
+        budget=thrift.budget,
+        loss=thrift.loss,
+    )
+    return comparison, Labelling.together(parts, pairs)
