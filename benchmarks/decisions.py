@@ -142,13 +142,13 @@ def bought(one: Decision, mode: str) -> Bought:
     )
 
 
-def label_rows(found: Mapping[str, Prepared]) -> Iterator[str]:
+def label_rows(found: Mapping[str, Prepared], ways: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield (
         "| collection | way, measure | pairs | can move, median (near twins) "
         "| bought, median (near twins) | mean | same verdict | settled by | estimate within 1.96 |"
     )
     yield "|---|---|---|---|---|---|---|---|---|"
-    for mode, name in WAYS:
+    for mode, name in ways:
         everything: list[Bought] = []
         for collection, prepared in found.items():
             pairs = combinations(prepared.runs, 2)
@@ -326,11 +326,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="runs and grades are kept here")
     parser.add_argument("--trials", type=int, default=2000, help="of false alarms, each null")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--way", choices=["exact", "decisive"], help="for the first table")
     parser.add_argument("--only", choices=["labels", "alarms", "time"])
     options = parser.parse_args()
     found = {name: prepare(name, options.data, options.work) for name in options.collections}
     tables = {
-        "labels": lambda: label_rows(found),
+        "labels": lambda: label_rows(found, [w for w in WAYS if options.way in (None, w[0])]),
         "alarms": lambda: alarm_rows(found, options.trials, options.seed),
         "time": lambda: time_rows(found, options.work, options.seed),
     }

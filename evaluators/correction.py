@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,19 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from relevance_eval.errors import InputError, UsageError
-from relevance_eval.evaluators.audit import Audit, not_random, stratum_of
+from relevance_eval.evaluators.audit import Audit, not_random
+from relevance_eval.evaluators.contrasted import Scope, apart, error, sample_of, unlike
 from relevance_eval.evaluators.judgment import GRADES, Judgment
 from relevance_eval.evaluators.measures import Measure, Values, measure_run
 from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.statistics import Interval
-from relevance_eval.evaluators.statistics.prediction_powered import (
-    FOLDS,
-    Powered,
-    Sample,
-    prediction_powered,
-)
+from relevance_eval.evaluators.statistics.prediction_powered import Powered, prediction_powered
 
 __all__ = ["Audited", "Bias", "Correction", "audited", "correct"]
 
@@ -162,6 +157,10 @@ def correct(
     Queries for which nothing judged has any gain count 0 on both sides: if they were skipped,
     people and the labeler would leave out different ones.
 
+    A query for which both rankers have the same list down to the measure's depth has a difference
+    of 0 whatever the grades are. Such queries are a stratum of their own that is known without
+    error: differences are estimated from the others, and count by the others' share.
+
     Args:
         labeler: ranker to query id to the measure under the labeler's grades *alone*, for every
             query that is measured. A person's grade among them would make the audited queries
@@ -188,63 +187,32 @@ def correct(
         for run in runs
     }
     base, *others = names
-    apart = {n: difference(model[n], model[base]) for n in others}
-    truly = {n: difference(human[n], human[base]) for n in others}
+    differing = {run.ranker: unlike(runs[0], run, measured, measure) for run in runs[1:]}
+    found_apart = {
+        n: apart(
+            difference(model[n], model[base]),
+            difference(human[n], human[base]),
+            Scope(found.audit, measured, ids, differing[n]),
+            level,
+        )
+        for n in others
+    }
     return Correction(
         rankers={n: prediction_powered(model[n], human[n], sample, level=level) for n in names},
-        contrasts={n: prediction_powered(apart[n], truly[n], sample, level=level) for n in others},
-        errors={n: Bias(error(model[n], human[n], sample)) for n in names},
-        biases={n: bias(error(apart[n], truly[n], sample), base, n) for n in others},
-        notes=[*told(found), *notes],
+        contrasts={n: apart.contrast for n, apart in found_apart.items()},
+        errors={n: Bias(error(model[n], human[n], sample).interval) for n in names},
+        biases={n: bias(apart.error, base, n) for n, apart in found_apart.items()},
+        notes=distinct([*told(found), *notes, *(x for a in found_apart.values() for x in a.notes)]),
     )
+
+
+def distinct(notes: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(notes))
 
 
 def difference(ranker: Floats, baseline: Floats) -> Floats:
     apart = ranker - baseline
     return np.where(np.abs(apart) < TIE, 0.0, apart)
-
-
-def sample_of(
-    audit: Audit, queries: Sequence[Query], ids: Sequence[str]
-) -> tuple[Sample, list[str]]:
-    """The audited queries as a sample of those measured, and what was given up for it.
-
-    Queries that were drawn and not graded in full are taken to be missing at random: chances
-    shrink to the share of a stratum that was graded. Where a stratum is left with one graded
-    query of several, strata are given up, and the inverse chances alone weigh.
-    """
-    place = {q.id: n for n, q in enumerate(queries)}
-    rows = np.array([place[i] for i in ids], dtype=np.int64)
-    labels = [stratum_of(q, audit.strata) for q in queries]
-    stratum = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    held, graded = np.bincount(stratum), np.bincount(stratum[rows], minlength=stratum.max() + 1)
-    if audit.weights is None:
-        probability = (graded / held)[stratum[rows]]
-    else:
-        share = len(ids) / sum(i in place for i in audit.drawn)
-        probability = np.array([audit.drawn[i] for i in ids]) * share
-    notes: list[str] = []
-    if np.any(graded < np.minimum(held, 2)):
-        stratum = np.zeros_like(stratum)
-        notes.append(
-            f"too few queries of some value of {audit.strata} were graded: the estimate is "
-            "weighted by chances, not by strata, and values without graded queries stay uncorrected"
-        )
-    return Sample(rows, probability, folds(ids), stratum), notes
-
-
-def folds(ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Parts of equal size, by the order of the ids' hashes."""
-    order = sorted(range(len(ids)), key=lambda n: hashlib.sha256(ids[n].encode()).digest())
-    found = np.empty(len(ids), dtype=np.int64)
-    found[order] = np.arange(len(ids)) % FOLDS
-    return found
-
-
-def error(labeler: Floats, people: Floats, sample: Sample) -> Interval:
-    """Mean of people's minus the labeler's values, from the audited queries alone."""
-    apart = people - labeler[sample.rows]
-    return prediction_powered(np.zeros(len(labeler)), apart, sample, weight=0.0).interval
 
 
 def bias(error: Interval, baseline: str, ranker: str) -> Bias:

@@ -36,6 +36,18 @@ class Slice:
     verdict: Verdict
     difference: Difference
 
+    @property
+    def in_doubt(self) -> bool:
+        """A better or worse that the labeler's own doubt could undo.
+
+        p-values take the labels as they are: the interval of queries alone goes with them, and the
+        wider one that has label noise in it may hold 0 nevertheless.
+        """
+        low, high = self.difference.low, self.difference.high
+        if self.verdict not in (Verdict.BETTER, Verdict.WORSE) or low is None or high is None:
+            return False
+        return low <= 0 <= high
+
 
 def slices(
     columns: Sequence[Column],

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import special
 
 from relevance_eval.evaluators.decisive.stakes import Stakes, divided
+from relevance_eval.evaluators.difference import TIE
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.statistics import sign_flip_p
 from relevance_eval.evaluators.verdict import Verdict
@@ -45,12 +46,17 @@ def box_of(stakes: Stakes, weights: Floats, gains: Floats) -> Box:
     low = stakes.sums(np.where(weights < 0, weights * most, weights * least))
     high = stakes.sums(np.where(weights < 0, weights * least, weights * most))
     if not stakes.depth:
-        return Box(low, high)
+        return Box(unrounded(low), unrounded(high))
     lowest, highest = stakes.ideals(least), stakes.ideals(most)
     # A sum below 0 is farthest from 0 under the smaller ideal, one above 0 likewise.
     lows = np.where(low < 0, toward(low, lowest, -1.0), divided(low, highest))
     highs = np.where(high > 0, toward(high, lowest, 1.0), divided(high, highest))
-    return Box(np.maximum(lows, -1.0), np.minimum(highs, 1.0))
+    return Box(unrounded(np.maximum(lows, -1.0)), unrounded(np.minimum(highs, 1.0)))
+
+
+def unrounded(ends: Floats) -> Floats:
+    """Differences of rounding alone are 0, as they are where all labels are known."""
+    return np.where(np.abs(ends) < TIE, 0.0, ends)
 
 
 def toward(sums: Floats, ideals: Floats, limit: float) -> Floats:

@@ -104,6 +104,7 @@ class Settling:
                 forecasts,
                 chances=np.ones(len(forecasts)),
                 sampled=known,
+                seed=self.plan.seed,
             )
 
     def finish(self) -> list[Settled]:
@@ -238,7 +239,13 @@ def read(state: Settling, chances: Mapping[int, Floats], draws: Floats) -> None:
     for pair, chance in chances.items():
         sampled = (draws < chance) & book.known
         state.estimates[pair] = estimate(
-            book.stakes, state.weights(pair), book.gains, forecasts, chance, sampled
+            book.stakes,
+            state.weights(pair),
+            book.gains,
+            forecasts,
+            chance,
+            sampled,
+            state.plan.seed,
         )
 
 

@@ -45,6 +45,7 @@ class Manifest(BaseModel):
         temperature: divides four logits before the softmax.
         cuts: expected grades from which grade 1, 2 and 3 are named, fitted on human grades; none
             for the nearest whole grade.
+        base: name of the model that it was made from, such as `owner/name`; None if not declared.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -60,6 +61,7 @@ class Manifest(BaseModel):
     head: dict[str, object] | None = None
     temperature: float = Field(default=1.0, gt=0)
     cuts: list[float] = Field(default_factory=list[float])
+    base: str | None = None
 
     @field_validator("grades")
     @classmethod
