@@ -39,7 +39,7 @@ from relevance_eval.evaluators.measures.positions import label_gain
 from relevance_eval.evaluators.pair import Pair, pool
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.run import Run
-from relevance_eval.evaluators.statistics import Interval
+from relevance_eval.evaluators.statistics import Interval, mean_interval
 from relevance_eval.evaluators.verdict import Verdict
 
 Floats = npt.NDArray[np.float64]
@@ -54,7 +54,7 @@ WAYS = (
 TWINS = 0.2
 """Share of a collection's pairs of rankers that count as near twins: those with the fewest labels
 that can move their difference."""
-TIMED = 6
+TIMED = 3
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,16 @@ class Bought:
     verdict: Verdict
     full: Verdict
     how: str
-    z: float
+    near: bool
+    held: bool
 
 
-def bought(one: Decision, mode: str) -> Bought:
-    settled, book = one.settle(mode)
+def bought(one: Decision, mode: str, seed: int) -> Bought:
+    settled, book = one.settle(mode, seed)
     estimate = settled.estimate
     noise = math.sqrt(math.fsum(estimate.variances)) / len(estimate.column)
-    error = float(estimate.column.mean() - one.column(one.gains).mean())
+    truth = float(one.column(one.gains).mean())
+    shown = mean_interval(estimate.column)
     return Bought(
         names=one.names,
         movable=one.movable,
@@ -138,21 +140,26 @@ def bought(one: Decision, mode: str) -> Bought:
         verdict=settled.verdict,
         full=verdict_of(one.full(), one.plan),
         how=settled.how,
-        z=error / noise if noise and settled.how == "sample" else 0.0,
+        near=abs(shown.mean - truth) <= 1.96 * noise,
+        held=shown.low is None or shown.high is None or shown.low <= truth <= shown.high,
     )
 
 
 def label_rows(found: Mapping[str, Prepared], ways: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield (
         "| collection | way, measure | pairs | can move, median (near twins) "
-        "| bought, median (near twins) | mean | same verdict | settled by | estimate within 1.96 |"
+        "| bought, median (near twins) | mean | same verdict | settled by "
+        "| figure of all labels within 1.96 sampling errors | within the interval shown |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for mode, name in ways:
         everything: list[Bought] = []
         for collection, prepared in found.items():
             pairs = combinations(prepared.runs, 2)
-            rows = [bought(decision(prepared, p, parse_measure(name)), mode) for p in pairs]
+            measure = parse_measure(name)
+            rows = [
+                bought(decision(prepared, p, measure), mode, seed) for seed, p in enumerate(pairs)
+            ]
             everything += rows
             yield label_row(collection, f"{mode}, {name}", rows)
         yield label_row("all", f"{mode}, {name}", everything)
@@ -163,8 +170,11 @@ def label_row(collection: str, way: str, rows: Sequence[Bought]) -> str:
     twins = [r for r in rows if r.movable <= limit]
     same = sum(r.verdict is r.full for r in rows)
     hows = ", ".join(f"{how} {count}" for how, count in Counter(r.how for r in rows).most_common())
-    sampled = [abs(r.z) <= 1.96 for r in rows if r.how == "sample"]
-    held = f"{100 * sum(sampled) / len(sampled):.1f} %" if sampled else ""
+    sampled = [r for r in rows if r.how == "sample"]
+    near, held = (
+        f"{100 * sum(flags) / len(flags):.1f} %" if flags else ""
+        for flags in ([r.near for r in sampled], [r.held for r in sampled])
+    )
     movable, share = (
         " ".join((middle(rows, of), f"({middle(twins, of)})"))
         for of in (lambda r: r.movable, lambda r: r.share)
@@ -172,7 +182,7 @@ def label_row(collection: str, way: str, rows: Sequence[Bought]) -> str:
     return (
         f"| {collection} | {way} | {len(rows)} | {movable} | {share} "
         f"| {percent(sum(r.share for r in rows) / len(rows))} "
-        f"| {same} of {len(rows)} | {hows} | {held} |"
+        f"| {same} of {len(rows)} | {hows} | {near} | {held} |"
     )
 
 

@@ -22,12 +22,13 @@ from relevance_eval.evaluators.example import Example, read_examples
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS
 from relevance_eval.evaluators.labelling import Labeler
-from relevance_eval.exporters.model_card import Card
+from relevance_eval.exporters.model_card import Card, place_free
 from relevance_eval.exporters.onnx import MODEL, OUTPUT, export_graph
 from relevance_eval.exporters.parity import EXACT, Parity, check, judge, sample
 from relevance_eval.exporters.quantize import FORMS
 from relevance_eval.exporters.settings import ExportSettings
 from relevance_eval.exporters.speed import speeds
+from relevance_eval.exporters.students.base import MINILM
 from relevance_eval.exporters.students.student import Student, load_student
 from relevance_eval.exporters.versions import versions
 
@@ -36,6 +37,8 @@ __all__ = ["Export", "export"]
 RECORD = "export.json"
 CARD = "README.md"
 PLAIN = "ONNX fp32"
+MINILM_BASE = "sentence-transformers/all-MiniLM-L6-v2"
+"""What `minilm` stands for."""
 TIMED = 48
 """Pairs on which speeds are measured."""
 PACKAGES = ("relevance-eval", "torch", "transformers", "optimum-onnx", "onnx", "onnxruntime")
@@ -90,7 +93,8 @@ def export(
     training = read_record(student / "training.json")
     examples = sample(read_holdout(student), taught, settings.pairs)
     with replaced(out) as (folder, work):
-        forms = write_forms(taught, student, settings, folder, work)
+        base = base_of(training)
+        forms = write_forms(taught, student, settings, base, folder, work)
         labelers = {
             name: load_labeler(str(path.absolute()), threads=threads)
             for name, path in forms.items()
@@ -105,10 +109,15 @@ def export(
 
 
 def write_forms(
-    taught: Student, student: Path, settings: ExportSettings, folder: Path, work: Path
+    taught: Student,
+    student: Path,
+    settings: ExportSettings,
+    base: str | None,
+    folder: Path,
+    work: Path,
 ) -> dict[str, Path]:
     """Labelers' folders by the name of the form: float32, and the one that was asked for."""
-    manifest = manifest_of(taught, student, settings)
+    manifest = manifest_of(taught, student, settings, base)
     plain = folder if settings.precision == "fp32" else work
     for place in {plain, folder}:
         (place / "labeler.json").write_text(manifest, encoding="utf-8")
@@ -120,7 +129,17 @@ def write_forms(
     return {PLAIN: plain, f"ONNX {settings.precision}": folder}
 
 
-def manifest_of(taught: Student, student: Path, settings: ExportSettings) -> str:
+def base_of(training: Mapping[str, Any]) -> str | None:
+    """Name of the model that the student was made from, without a folder's place; None if the
+    record does not tell."""
+    settings = training.get("settings")
+    base = cast(dict[str, Any], settings).get("base") if isinstance(settings, dict) else None
+    if not isinstance(base, str):
+        return None
+    return MINILM_BASE if base == MINILM else place_free(base)
+
+
+def manifest_of(taught: Student, student: Path, settings: ExportSettings, base: str | None) -> str:
     """labeler.json: the student's, under the name and the terms of the finished labeler."""
     content = taught.manifest.model_dump(mode="json", by_alias=True, exclude_none=True)
     content |= {
@@ -128,6 +147,7 @@ def manifest_of(taught: Student, student: Path, settings: ExportSettings) -> str
         "output": OUTPUT,
         "made_by": f"relevance-eval {version('relevance-eval')} export",
         "license": settings.license,
+        **({"base": base} if base else {}),
     }
     return json.dumps(content, indent=2) + "\n"
 

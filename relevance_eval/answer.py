@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from relevance_eval.distillation import Distillation
     from relevance_eval.evaluation import Collected, Evaluation
     from relevance_eval.evaluators.agreement import Agreement
+    from relevance_eval.evaluators.circularity import Kinship
     from relevance_eval.evaluators.comparison import Contrast, Difference, Plan, RankerSummary
     from relevance_eval.evaluators.gate import Gate, Ruling
     from relevance_eval.evaluators.labelling import Labelling
+    from relevance_eval.evaluators.probes import Probed
     from relevance_eval.evaluators.slices import Slice
     from relevance_eval.evaluators.statistics import Interval
+    from relevance_eval.evaluators.trust import Finding
+    from relevance_eval.judge import Corrected, Judge
     from relevance_eval.meeting import Meeting
     from relevance_eval.provenance import Origin
 
@@ -30,8 +34,12 @@ __all__ = [
     "envelope",
     "gate_result",
     "labels_result",
+    "probe_result",
     "pull_result",
 ]
+
+UNTRUSTED = "untrusted"
+"""In a verdict's place: people show that the labeler is no good, and nothing is corrected."""
 
 
 def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,9 +55,9 @@ def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[
 
 
 def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
-    """A comparison: rankers, contrasts with verdicts, labels, where the time went, and what it
-    was made of."""
-    comparison = evaluation.comparison
+    """A comparison: rankers, contrasts with verdicts, labels, what people say of the labeler, where
+    the time went, and what it was made of."""
+    comparison, judge = evaluation.comparison, evaluation.judge
     return {
         "baseline": comparison.rankers[0].ranker,
         "baselines": [r.ranker for r in comparison.rankers[: comparison.plan.baselines]],
@@ -64,7 +72,10 @@ def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
         "labels": labels_result(evaluation.labelling),
         "documents_missing": evaluation.collected.missing,
         "rankers": [ranker_result(r) for r in comparison.rankers],
-        "comparisons": [contrast_result(c) for c in comparison.contrasts],
+        "comparisons": [contrast_result(c, judge) for c in comparison.contrasts],
+        "audit": audit_result(judge),
+        "trust": trust_result(judge.trust) if judge.trust else None,
+        "kinship": [kinship_result(k) for k in judge.kin],
         "seconds": {step: round(s, 3) for step, s in evaluation.seconds.items()},
         "made_of": asdict(origin),
     }
@@ -182,19 +193,105 @@ def distillation_result(found: Distillation) -> dict[str, Any]:
     }
 
 
+def probe_result(probed: Probed) -> dict[str, Any]:
+    """A probe's shift of the expected grade, -3 to 3, and whether the labeler is moved."""
+    return {
+        "probe": probed.probe,
+        "shift": interval_result(probed.shift),
+        "queries": probed.queries,
+        "pairs": probed.pairs,
+        "ungraded": probed.ungraded,
+        "tolerance": probed.tolerance,
+        "moved": probed.moved,
+    }
+
+
 def interval_result(interval: Interval) -> dict[str, Any]:
     return interval._asdict()
 
 
-def contrast_result(contrast: Contrast) -> dict[str, Any]:
+def audit_result(judge: Judge) -> dict[str, Any] | None:
+    """What became of an audit; `refusal` says why nothing is corrected. None without an audit."""
+    found = judge.audited
+    if found is None:
+        return None
+    return {
+        "size": found.audit.size if found.audit else None,
+        "drawn": len(found.audit.drawn) if found.audit else 0,
+        "complete": len(found.people),
+        "incomplete": dict(found.incomplete),
+        "beyond": list(found.beyond),
+        "conflicts": found.conflicts,
+        "refusal": judge.refusal,
+        "notes": list(judge.notes),
+        "means": {n: interval_result(p.interval) for n, p in judge.means.items()},
+        "labeler_errors": {n: interval_result(b.error) for n, b in judge.errors.items()},
+        "labels": labels_result(judge.labelling) if judge.labelling else None,
+    }
+
+
+def trust_result(finding: Finding) -> dict[str, Any]:
+    return {
+        "trust": finding.trust.value,
+        "bar": finding.bar,
+        "kappa": interval_result(finding.kappa) if finding.kappa else None,
+        "queries": finding.queries,
+        "reason": finding.reason,
+    }
+
+
+def kinship_result(kinship: Kinship) -> dict[str, Any]:
+    return {
+        "ranker": kinship.ranker,
+        "relative": kinship.relative.value,
+        "shared": kinship.shared,
+        "told": str(kinship),
+    }
+
+
+def contrast_result(contrast: Contrast, judge: Judge | None = None) -> dict[str, Any]:
+    """`verdict` is the one that counts, `untrusted` where there is none; `differences` are those of
+    the labeler's grades and people's, uncorrected."""
+    verdict = judge.verdict(contrast) if judge else contrast.verdict
+    found = judge.correction(contrast) if judge else None
+    distrusted = judge is not None and judge.distrusted
     return {
         "baseline": contrast.baseline,
         "ranker": contrast.ranker,
-        "verdict": contrast.verdict.value,
+        "verdict": verdict.value if verdict else UNTRUSTED,
+        "uncorrected_verdict": contrast.verdict.value,
+        "corrected": corrected_result(found) if found else None,
         "flip_risk": contrast.flip_risk,
         "differences": {m: difference_result(d) for m, d in contrast.differences.items()},
-        "slices": [slice_result(s) for s in contrast.slices],
+        "slices": [
+            slice_result(s) | ({"verdict": UNTRUSTED} if distrusted else {})
+            for s in contrast.slices
+        ],
         "changed_most": [asdict(c) | {"difference": c.difference} for c in contrast.changes],
+    }
+
+
+def corrected_result(found: Corrected) -> dict[str, Any]:
+    """The primary measure's difference by people's grades of the audit; `labeler_error` is people's
+    minus the labeler's."""
+    powered = found.difference
+    return {
+        **interval_result(powered.interval),
+        "standard_error": powered.error,
+        "degrees": powered.degrees,
+        "p": powered.p,
+        "p_corrected": found.p_corrected,
+        "p_equivalent": found.p_equivalent,
+        "p_non_inferior": found.p_non_inferior,
+        "people_alone": interval_result(powered.people),
+        "weight": powered.weight,
+        "correlation": powered.correlation,
+        "width": powered.width,
+        "audited": powered.audited,
+        "queries": powered.queries,
+        "to_halve": powered.to_halve,
+        "labeler_error": interval_result(found.bias.error),
+        "favours": found.bias.favours,
     }
 
 
@@ -207,5 +304,6 @@ def slice_result(part: Slice) -> dict[str, Any]:
         "tag": part.tag,
         "value": part.value,
         "verdict": part.verdict.value,
+        "in_doubt": part.in_doubt,
         "difference": difference_result(part.difference),
     }

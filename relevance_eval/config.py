@@ -161,9 +161,15 @@ def check_roles(names: Iterable[str]) -> None:
 
 
 class EmbedderConfig(Section):
-    """A sentence embedder in ONNX; the attributes are those of `EmbedderSettings`."""
+    """A sentence embedder in ONNX; the attributes are those of `EmbedderSettings`, and one more.
+
+    Attributes:
+        base: name of the model that it was made from, such as `BAAI/bge-small-en-v1.5`: a labeler
+            that declares the same base may favour its rankers, and that is told.
+    """
 
     model: str
+    base: str | None = None
     pooling: Literal["mean", "cls"] = "mean"
     query_prefix: str = ""
     passage_prefix: str = ""
@@ -179,9 +185,17 @@ class EmbedderConfig(Section):
 
 
 class LabellingConfig(Section):
-    """How labels are made. `threads`: processor threads of the labeler; 0 for one a core."""
+    """How labels are made, and how good they must be.
+
+    Attributes:
+        threads: processor threads of the labeler; 0 for one a core.
+        bar: least quadratic-weighted kappa with people on an audit, -1 to 1. A labeler whose whole
+            95 % interval lies below it is not trusted: `compare` gives no verdict, and `gate`
+            exits with 4, unless the audit's corrected figures decide.
+    """
 
     threads: Annotated[int, Field(ge=0)] = 0
+    bar: Annotated[float, Field(ge=-1, le=1)] = 0.2
 
 
 class PullConfig(Section):
@@ -218,6 +232,8 @@ class CompareConfig(Section):
         resamples: bootstrap samples of the interval of a difference.
         label_draws: sets of labels drawn from the grade distributions; 0 takes labels as certain.
         seed: of the permutation test, the bootstrap and the drawing of labels.
+        audit: file of the random sample that people graded, of `audit draw`; their grades come by
+            --qrels.
     """
 
     depth: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -234,6 +250,7 @@ class CompareConfig(Section):
     resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = 10_000
     label_draws: Annotated[int, Field(ge=0, le=100_000)] = 1000
     seed: Annotated[int, Field(ge=0)] = 0
+    audit: Path | None = None
 
 
 class GateConfig(Section):

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relevance_eval.errors import ConfigError, InputError, LabelerError, UsageError
+from relevance_eval.evaluators.audit import Audit
+from relevance_eval.evaluators.circularity import Kinship
 from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare
 from relevance_eval.evaluators.document import Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
@@ -17,6 +19,7 @@ from relevance_eval.evaluators.pair import Pair, pool
 from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run, read_run
+from relevance_eval.judge import Judge, judge_labeler
 from relevance_eval.project import Project, Task, untold
 
 if TYPE_CHECKING:
@@ -64,7 +67,10 @@ class Evaluation:
     """A comparison and what it was made from.
 
     Attributes:
+        comparison: by the labeler's grades, and people's where there are some.
         seconds: wall-clock time by step: pulling, labelling, measuring.
+        judge: how far the labeler may be believed; `judge.verdict(contrast)` is the verdict that
+            counts.
     """
 
     collected: Collected
@@ -73,6 +79,7 @@ class Evaluation:
     judged: Judged
     comparison: Comparison
     seconds: Mapping[str, float]
+    judge: Judge = field(default_factory=Judge)
 
 
 def collect(
@@ -221,6 +228,36 @@ def grade(
     return labelling
 
 
+def grade_alone(
+    project: Project, collected: Collected, task: Task, *, labeler: Labeler
+) -> Labelling:
+    """The labeler's own grades of the pool, also of what people graded."""
+    with project.store() as store, task("labelling what people graded") as progress:
+        return label(collected.pairs, labeler, store, progress, people=False)
+
+
+def heard(
+    project: Project,
+    collected: Collected,
+    comparison: Comparison,
+    alone: Labelling,
+    audit: Audit,
+    people: Mapping[str, Qrels],
+) -> Judge:
+    """What people's grades of the audit say of the labeler and of the comparison."""
+    judge = judge_labeler(
+        audit,
+        people,
+        collected.runs,
+        collected.queries,
+        alone.by_id(collected.pairs),
+        comparison,
+        bar=project.config.labelling.bar,
+        relevant=project.config.compare.relevant,
+    )
+    return replace(judge, labelling=alone)
+
+
 def check_graded(labelling: Labelling, labeler: Labeler) -> None:
     """Raises LabelerError if there is not a single grade to measure with."""
     judgments = labelling.judgments.values()
@@ -257,8 +294,14 @@ def evaluate(
     labeler: Labeler,
     corpus: Path | None = None,
     people: Mapping[str, Qrels] | None = None,
+    audit: Audit | None = None,
+    kin: Sequence[Kinship] = (),
 ) -> Evaluation:
     """Pull, label, measure, test: the first name is the baseline.
+
+    Args:
+        audit: the random sample that `people` graded. The labeler then grades what they graded too.
+        kin: rankers that use a relative of the labeler's model.
 
     Raises UsageError, before anything is pulled or bought, for fewer than two rankers or two of
     one name.
@@ -266,6 +309,7 @@ def evaluate(
     check_names([Path(n).stem if is_file(project, n) else n for n in names])
     collected = collect(project, names, queries, task, corpus)
     labelling = grade(project, collected, task, labeler=labeler, people=people)
+    alone = grade_alone(project, collected, task, labeler=labeler) if audit else None
     started = time.perf_counter()
     judged = with_ideal(labelling.by_id(collected.pairs), (people or {}).values())
     ungraded = {
@@ -274,9 +318,13 @@ def evaluate(
         for q in queries
     }
     comparison = compare(collected.runs, queries, judged, plan, ungraded)
+    judge = Judge(kin=kin)
+    if audit and alone:
+        judge = heard(project, collected, comparison, alone, audit, people or {})
+        judge = replace(judge, kin=kin)
     seconds = {
         "pulling": collected.seconds,
-        "labelling": labelling.seconds,
+        "labelling": labelling.seconds + (alone.seconds if alone else 0.0),
         "measuring": time.perf_counter() - started,
     }
-    return Evaluation(collected, labeler, labelling, judged, comparison, seconds)
+    return Evaluation(collected, labeler, labelling, judged, comparison, seconds, judge)

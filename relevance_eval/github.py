@@ -65,6 +65,8 @@ def summary(ruling: Ruling, result: Mapping[str, Any]) -> str:
             for c in ruling.checks
         ],
     )
+    for warning in warnings(result):
+        lines += ["", f"⚠️ {markdown(warning)}"]
     primary = result["plan"]["primary"]
     for contrast in result["comparisons"]:
         if contrast["changed_most"]:
@@ -79,6 +81,23 @@ def summary(ruling: Ruling, result: Mapping[str, Any]) -> str:
         f"new, by {markdown(labeler['name'])}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def warnings(result: Mapping[str, Any]) -> list[str]:
+    """What there is to know of the labeler before its figures are believed."""
+    kin: list[dict[str, Any]] = result.get("kinship") or []
+    audit: dict[str, Any] = result.get("audit") or {}
+    found = [str(kinship["told"]) for kinship in kin]
+    for contrast in result["comparisons"]:
+        corrected: dict[str, Any] = contrast.get("corrected") or {}
+        favoured = corrected.get("favours")
+        if favoured:
+            found.append(
+                f"the labeler favours {favoured} where {contrast['ranker']} is compared with "
+                f"{contrast['baseline']}"
+            )
+    refusal = audit.get("refusal")
+    return [*found, *([f"no figure is corrected: {refusal}"] if refusal else [])]
 
 
 def changed(contrast: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     # needs them, so that help and small verbs start at once.
     from elasticsearch import Elasticsearch
 
+    from relevance_eval.evaluators.audit import Audit
     from relevance_eval.evaluators.comparison import Plan
     from relevance_eval.evaluators.judgments import Judgments
     from relevance_eval.evaluators.labelling import Labeler
@@ -92,6 +93,17 @@ class Project:
     def queries(self, file: Path | None = None) -> list[Query]:
         """Raises InputError with the line of what cannot be used."""
         return read_queries(file or self.base / self.config.queries.file)
+
+    def audit(self, file: Path | None = None) -> Audit | None:
+        """The audit of this file, or of the configuration; None without one.
+
+        Raises InputError for a file that is no audit.
+        """
+        from relevance_eval.evaluators.audit import read_audit
+
+        configured = self.config.compare.audit
+        path = file or (self.base / configured if configured else None)
+        return read_audit(path) if path else None
 
     def store(self) -> Judgments:
         """Raises StorageError if the store cannot be opened."""
@@ -307,7 +319,8 @@ class Project:
         if name not in self.config.embedders:
             raise self.unknown("embedder", name, self.config.embedders)
         if name not in self.loaded:
-            settings = EmbedderSettings(**self.config.embedders[name].model_dump())
+            configured = self.config.embedders[name].model_dump(exclude={"base"})
+            settings = EmbedderSettings(**configured)
             self.loaded[name] = load_embedder(settings, self.base)
         return self.loaded[name]
 

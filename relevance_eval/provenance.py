@@ -36,7 +36,8 @@ class Origin:
         fields: of which index field plays which role.
         measures: name to hash of how its numbers are made of grades: depth, gain, lowest relevant
             grade, what becomes of queries without gain.
-        deciding: of how verdicts are made of those: primary measure, level, margin, seed and so on.
+        deciding: of how verdicts are made of those: primary measure, level, margin, seed and so on;
+            with an audit, of that and of the bar of trust.
         config: of the whole configuration with the rankers' templates.
     """
 
@@ -78,7 +79,7 @@ def made_of(project: Project, evaluation: Evaluation, names: Sequence[str]) -> O
         judgments=unordered(graded),
         fields=hashed(project.config.documents),
         measures=measuring(evaluation.comparison.plan, collected.depth),
-        deciding=hashed(deciding(evaluation.comparison.plan)),
+        deciding=hashed(deciding(evaluation.comparison.plan) | hearing(project, evaluation)),
         config=project.hash,
     )
 
@@ -90,6 +91,14 @@ def measuring(plan: Plan, depth: int) -> dict[str, str]:
 def deciding(plan: Plan) -> dict[str, Any]:
     rest = {k: v for k, v in asdict(plan).items() if k not in ("primary", "others", "no_gain")}
     return {"primary": str(plan.primary), **rest}
+
+
+def hearing(project: Project, evaluation: Evaluation) -> dict[str, Any]:
+    """The audit that corrects, and the bar of trust; nothing without an audit."""
+    found = evaluation.judge.audited
+    if found is None or found.audit is None:
+        return {}
+    return {"audit": found.audit.model_dump(mode="json"), "bar": project.config.labelling.bar}
 
 
 def asked_hash(project: Project, name: str) -> str | None:
@@ -110,7 +119,8 @@ def asked(project: Project, name: str) -> dict[str, Any]:
     if settings.fuse is not None:
         found["fuse"] = [asked(project, part) for part in settings.fuse]
     if settings.embedder in project.config.embedders:
-        found["embedder"] = project.config.embedders[settings.embedder].model_dump(mode="json")
+        configured = project.config.embedders[settings.embedder]
+        found["embedder"] = configured.model_dump(mode="json", exclude={"base"})
     return found
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import jinja2
 
 from relevance_eval.changed import Changes
-from relevance_eval.evaluators.verdict import Verdict
 from relevance_eval.figures import Bars, Estimate, Forest, bars, forest
 from relevance_eval.saved import ContrastPart, DifferencePart, RankerPart, Saved, SlicePart
 
@@ -24,10 +23,11 @@ MOST_QUERIES = 1000
 """Rows of the table of all queries; beyond it the saved files have the rest."""
 TIE = 1e-9
 HEADLINES = {
-    Verdict.BETTER: "{ranker} is better than {baseline}",
-    Verdict.WORSE: "{ranker} is worse than {baseline}",
-    Verdict.EQUIVALENT: "{ranker} and {baseline} are equivalent",
-    Verdict.INCONCLUSIVE: "Not enough evidence that {ranker} differs from {baseline}",
+    "better": "{ranker} is better than {baseline}",
+    "worse": "{ranker} is worse than {baseline}",
+    "equivalent": "{ranker} and {baseline} are equivalent",
+    "inconclusive": "Not enough evidence that {ranker} differs from {baseline}",
+    "untrusted": "No verdict on {ranker} against {baseline}: the labeler is untrusted",
 }
 CORRECTIONS = {"holm": "Holm", "maxt": "MaxT"}
 
@@ -123,6 +123,8 @@ def values(saved: Saved, changes: Changes | None, against: str) -> dict[str, Any
         "sections": sections,
         "overview": forest([estimate(s) for s in sections], result.plan.margin),
         "measures": list(result.rankers[0].measures),
+        "corrected": any(c.corrected for c in result.comparisons),
+        "doubtful": any(p.in_doubt for c in result.comparisons for p in c.slices),
         "noisy": any(s.primary.noise is not None for s in sections),
         "problems": list(problems(result.rankers)),
         "total_seconds": sum(result.seconds.values()),
@@ -153,14 +155,14 @@ def section(saved: Saved, contrast: ContrastPart) -> Section:
 
 def estimate(part: Section) -> Estimate:
     label = f"{part.contrast.ranker} − {part.contrast.baseline}"
-    found = part.primary
-    return Estimate(cut(label, 34), found.mean, found.low, found.high, part.contrast.verdict.value)
+    found = part.contrast.corrected or part.primary
+    return Estimate(cut(label, 34), found.mean, found.low, found.high, str(part.contrast.verdict))
 
 
 def slice_estimate(part: SlicePart) -> Estimate:
     found = part.difference
     label = f"{part.tag} {part.value} ({found.queries})"
-    return Estimate(cut(label, 34), found.mean, found.low, found.high, part.verdict.value)
+    return Estimate(cut(label, 34), found.mean, *found.of_queries, str(part.verdict))
 
 
 def side_by_side(saved: Saved, contrast: ContrastPart) -> Iterator[Sides]:

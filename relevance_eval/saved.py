@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -35,6 +35,8 @@ FILE = "comparison.json"
 VERSION = 1
 SCHEMAS = ("relevance-eval/compare", "relevance-eval/gate")
 P = TypeVar("P", bound="Part")
+Told = Verdict | Literal["untrusted"]
+"""A verdict, or that there is none."""
 
 
 class Part(BaseModel):
@@ -61,6 +63,8 @@ class DifferencePart(Part):
     mean: float
     low: float | None
     high: float | None
+    low_queries: float | None = None
+    high_queries: float | None = None
     p_t: float
     p_corrected: float
     p_equivalent: float
@@ -72,11 +76,19 @@ class DifferencePart(Part):
     more_queries: int | None
     noise: NoisePart | None
 
+    @property
+    def of_queries(self) -> tuple[float | None, float | None]:
+        """The interval of the choice of queries alone; the whole one where it was not saved."""
+        if self.low_queries is None or self.high_queries is None:
+            return self.low, self.high
+        return self.low_queries, self.high_queries
+
 
 class SlicePart(Part):
     tag: str
     value: str
-    verdict: Verdict
+    verdict: Told
+    in_doubt: bool = False
     difference: DifferencePart
 
 
@@ -88,10 +100,26 @@ class ChangePart(Part):
     difference: float
 
 
+class CorrectedPart(Part):
+    """A difference by people's grades of an audit, as `answer.corrected_result` has it."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    p_corrected: float
+    audited: int
+    queries: int
+    to_halve: int | None
+    labeler_error: IntervalPart
+    favours: str | None
+
+
 class ContrastPart(Part):
     baseline: str
     ranker: str
-    verdict: Verdict
+    verdict: Told
+    uncorrected_verdict: Verdict | None = None
+    corrected: CorrectedPart | None = None
     flip_risk: float | None
     differences: dict[str, DifferencePart]
     slices: list[SlicePart]
@@ -158,13 +186,32 @@ class CheckPart(Part):
     detail: str
 
 
+class AuditPart(Part):
+    drawn: int
+    complete: int
+    refusal: str | None
+    notes: list[str]
+    labeler_errors: dict[str, IntervalPart]
+
+
+class TrustPart(Part):
+    trust: Literal["trusted", "untrusted", "unknown"]
+    reason: str
+
+
+class KinshipPart(Part):
+    ranker: str
+    told: str
+
+
 class GatePart(Part):
     decision: str
     checks: list[CheckPart]
 
 
 class Result(Part):
-    """What `comparison_result` wrote; comparisons of earlier versions have no `made_of`."""
+    """What `comparison_result` wrote; comparisons of earlier versions have no `made_of`, and
+    nothing of what people say of the labeler."""
 
     queries: int
     unanswered: list[str]
@@ -176,6 +223,9 @@ class Result(Part):
     rankers: list[RankerPart] = Field(min_length=2)
     comparisons: list[ContrastPart] = Field(min_length=1)
     seconds: dict[str, float]
+    audit: AuditPart | None = None
+    trust: TrustPart | None = None
+    kinship: list[KinshipPart] = Field(default_factory=list[KinshipPart])
     made_of: OriginPart | None = None
     gate: GatePart | None = None
 

@@ -252,6 +252,9 @@ def read(state: Settling, chances: Mapping[int, Floats], draws: Floats) -> None:
 def close_likely(state: Settling) -> None:
     tests, tested = state.tests(), len(state.pairs)
     for pair in state.open:
+        moving = state.weights(pair) != 0
+        if moving.any() and not state.book.known[moving].any():
+            continue  # without a label no error of a forecast was seen
         verdict = verdict_of(tests[pair], state.plan)
         found, plan, looks = state.estimates[pair], state.plan, len(SHARES)
         likely = likely_verdicts(found, plan, state.margin, tested, looks)

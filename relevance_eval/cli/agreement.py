@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from relevance_eval.cli.options import FILE, Session, common
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from relevance_eval.evaluators.probes import Probed
 
 __all__ = ["agreement"]
 
@@ -31,6 +37,12 @@ __all__ = ["agreement"]
     type=click.IntRange(1, 3),
     help="Lowest grade that is relevant.  [default: the configuration's, 2]",
 )
+@click.option(
+    "--probes",
+    is_flag=True,
+    help="Change documents that people graded 0 (planted words, padding, an order to the labeler) "
+    "and show what that does to its grades: up to 200 pairs, five labels each.",
+)
 def agreement(
     session: Session,
     qrels: str,
@@ -39,26 +51,46 @@ def agreement(
     labeler: str | None,
     runs: tuple[Path, ...],
     relevant: int | None,
+    probes: bool,
 ) -> None:
     """Measure a labeler against people's grades in QRELS (TREC format, or irds:NAME).
 
     Needs no Elasticsearch. Grades 0 to 3; labels are reused and stored as in compare.
     """
-    from relevance_eval.answer import agreement_result, envelope
+    from relevance_eval.answer import agreement_result, envelope, probe_result
+    from relevance_eval.cli.probes_table import show_probes
     from relevance_eval.cli.tables import show_agreement
+    from relevance_eval.evaluators.probes import probe
     from relevance_eval.meeting import meet
+    from relevance_eval.probing import pairs_to_probe
 
     project = session.project(required=corpus is None or queries is None)
+    chosen = project.labeler(labeler)
+    seed = project.config.compare.seed if session.seed is None else session.seed
+    # Looked for first: what is wrong with them is told before anything is bought.
+    probing = (
+        pairs_to_probe(project, qrels, queries=queries, corpus=corpus, seed=seed) if probes else []
+    )
     meeting = meet(
         project,
         qrels,
         session.console.task,
         queries=queries,
         corpus=corpus,
-        labeler=project.labeler(labeler),
+        labeler=chosen,
         runs=runs,
         relevant=relevant or project.config.compare.relevant,
-        seed=project.config.compare.seed if session.seed is None else session.seed,
+        seed=seed,
     )
-    answer = envelope("agreement", project.hash, agreement_result(meeting))
-    session.console.answer(answer, lambda out: show_agreement(out, meeting))
+    found: list[Probed] = []
+    if probing:
+        with session.console.task("probing") as progress:
+            found = probe(chosen, probing, progress=progress)
+    result = agreement_result(meeting) | {"probes": [probe_result(p) for p in found]}
+
+    def show(out: Console) -> None:
+        show_agreement(out, meeting)
+        if found:
+            show_probes(out, found)
+
+    session.console.answer(envelope("agreement", project.hash, result), show)

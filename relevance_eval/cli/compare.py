@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "compared", "published"]
 
+DECISIVE = ("mean", "low", "high", "p_corrected", "queries")
+
 
 @click.command()
 @comparing
-def compare(session: Session, given: Sources, baselines: int, publish: bool) -> None:
+def compare(
+    session: Session, given: Sources, baselines: int, audit: Path | None, publish: bool
+) -> None:
     """Say whether RANKERS are better than the first one (or ones), and how sure that is.
 
     A ranker is a name of the configuration or a TREC run file. Exits 0 whenever there is a
-    result, whatever it says.
+    result, whatever it says; a labeler that people show to be no good gets no verdict.
     """
     from relevance_eval.answer import comparison_result, envelope
     from relevance_eval.cli.tables import show_comparison
@@ -37,7 +41,7 @@ def compare(session: Session, given: Sources, baselines: int, publish: bool) -> 
     project = session.project(required=given.corpus is None)
     queries = project.queries(given.queries)
     plan = replace(project.plan(session.seed), baselines=baselines)
-    evaluation = compared(session, project, given, queries, plan, publish=publish)
+    evaluation = compared(session, project, given, queries, plan, audit=audit, publish=publish)
     origin = made_of(project, evaluation, given.rankers)
     answer = envelope("compare", project.hash, comparison_result(evaluation, origin))
     folder: Path | None = None
@@ -56,28 +60,35 @@ def compared(
     queries: Sequence[Query],
     plan: Plan,
     *,
+    audit: Path | None,
     publish: bool,
 ) -> Evaluation:
     """The evaluation; what could hinder it later is raised before anything is bought."""
     from relevance_eval.evaluation import evaluate
     from relevance_eval.evaluators.comparison import check_baselines
     from relevance_eval.evaluators.qrels import read_people
+    from relevance_eval.relatives import relatives
     from relevance_eval.results import check_file_names, run_names
 
+    sample = project.audit(audit)
+    people = read_people(given.qrels)
     check_file_names(run_names(given.rankers, project.config.rankers))
     if plan.baselines > 1:  # of a lone ranker something better is said below
         check_baselines(plan.baselines, len(given.rankers))
     if publish:
         published(session, project, None)
+    labeler = project.labeler(given.labeler)
     return evaluate(
         project,
         given.rankers,
         queries,
         plan,
         session.console.task,
-        labeler=project.labeler(given.labeler),
+        labeler=labeler,
         corpus=given.corpus,
-        people=read_people(given.qrels),
+        people=people,
+        audit=sample,
+        kin=relatives(project, given.rankers, given.labeler),
     )
 
 
@@ -89,4 +100,17 @@ def published(session: Session, project: Project, answer: Mapping[str, Any] | No
         if answer is None:
             check_set_up(client)
         else:
-            publish(client, answer)
+            publish(client, decisive(answer))
+
+
+def decisive(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer with the figures that its verdicts rest on: corrected ones where there are any."""
+    result = answer["result"]
+    primary = result["plan"]["primary"]
+    contrasts: list[dict[str, Any]] = []
+    for contrast in result["comparisons"]:
+        found = contrast["differences"][primary]
+        corrected: dict[str, Any] = contrast["corrected"] or {}
+        found = found | {k: corrected[k] for k in DECISIVE if k in corrected}
+        contrasts.append(contrast | {"differences": contrast["differences"] | {primary: found}})
+    return {**answer, "result": result | {"comparisons": contrasts}}

@@ -93,6 +93,7 @@ def gate(
     session: Session,
     given: Sources,
     baselines: int,
+    audit: Path | None,
     publish: bool,
     junit: Path | None,
     summary: Path | None,
@@ -105,7 +106,8 @@ def gate(
     """
     from relevance_eval.answer import comparison_result, envelope, gate_result
     from relevance_eval.cli.compare import compared, published
-    from relevance_eval.evaluators.gate import check_slices, rule
+    from relevance_eval.evaluators.gate import check_slices
+    from relevance_eval.judge import ruled
     from relevance_eval.provenance import made_of
     from relevance_eval.results import write_evaluation
 
@@ -115,8 +117,8 @@ def gate(
     queries = project.queries(given.queries)
     check_slices(wanted.slices, queries)
     plan = replace(plan_of(project, settings, session.seed), baselines=baselines)
-    evaluation = compared(session, project, given, queries, plan, publish=publish)
-    ruling = rule(evaluation.comparison, wanted)
+    evaluation = compared(session, project, given, queries, plan, audit=audit, publish=publish)
+    ruling = ruled(evaluation.comparison, evaluation.judge, wanted)
     code = exit_code(ruling.decision, settings.inconclusive)
     result = comparison_result(evaluation, made_of(project, evaluation, given.rankers))
     result |= {"gate": gate_result(wanted, ruling, code)}

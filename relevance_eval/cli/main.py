@@ -26,6 +26,7 @@ VERBS = {
     "compare": "Say whether rankers are better than the first one.",
     "gate": "Decide whether a ranking change may go on.",
     "report": "Make a page of a saved comparison.",
+    "audit": "Have people grade a random sample.",
     "agreement": "Measure a labeler against people's grades.",
     "distill": "Make a labeler out of the index: the five steps below.",
     "synthesize": "Write queries about documents of the index.",

@@ -159,4 +159,10 @@ def comparing(verb: Callable[..., None]) -> Callable[..., None]:
     publish = click.option(
         "--publish", is_flag=True, help="Store the result in relevance-eval-comparisons too."
     )
-    return common(sources(baselines(publish(verb))))
+    audit = click.option(
+        "--audit",
+        type=FILE,
+        help="Random sample that people graded, of audit draw; their grades come by --qrels, and "
+        "correct the labeler's figures.  [default: the configuration's, none]",
+    )
+    return common(sources(baselines(audit(publish(verb)))))

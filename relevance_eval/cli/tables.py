@@ -9,6 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from relevance_eval.cli.judge_table import (
+    corrected_evidence,
+    p_text,
+    show_distrust,
+    show_judge,
+)
 from relevance_eval.cli.printable import one_line
 from relevance_eval.evaluation import Collected, Evaluation
 from relevance_eval.evaluators.agreement import Agreement
@@ -23,6 +29,7 @@ from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.slices import Slice
 from relevance_eval.evaluators.statistics import Interval
 from relevance_eval.evaluators.verdict import Verdict
+from relevance_eval.judge import Judge
 from relevance_eval.meeting import Meeting
 
 __all__ = ["show_agreement", "show_comparison", "show_labels", "show_pull"]
@@ -42,20 +49,21 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
     Args:
         folder: where everything is, or None if it could not be written.
     """
-    comparison = evaluation.comparison
+    comparison, judge = evaluation.comparison, evaluation.judge
+    show_distrust(out, judge)
     for contrast in comparison.contrasts:
-        primary = contrast.differences[str(comparison.plan.primary)]
-        colour = COLOURS[contrast.verdict]
-        out.print(f"[bold {colour}]{cell(headline(contrast, primary))}[/]")
-        for line in evidence(contrast, primary, comparison):
-            out.print(f"  {line}", highlight=False)
+        show_contrast(out, contrast, comparison, judge)
+    show_judge(out, judge)
     out.print()
     out.print(measures_table(comparison.rankers, [str(m) for m in comparison.plan.measures]))
     for contrast in comparison.contrasts:
-        show_slices(out, contrast)
+        if not judge.distrusted:
+            show_slices(out, contrast)
         if contrast.changes:
             out.print(changes_table(contrast, str(comparison.plan.primary)))
     show_labels(out, evaluation.labelling, evaluation.labeler.name)
+    if judge.labelling and judge.labelling.bought:
+        out.print(f"{judge.labelling.bought:,} more of pairs that people graded, to compare both")
     if comparison.unanswered:
         out.print(
             f"[yellow]{len(comparison.unanswered):,} queries are left out, since a ranker's search "
@@ -68,20 +76,38 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
         show_problems(out, run)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in evaluation.seconds.items())
     out.print(f"time: {steps}", highlight=False)
-    out.print(limits(comparison))
+    out.print(limits(comparison, judge))
     if folder:
         out.print(f"everything is in {one_line(folder)}", markup=False, soft_wrap=True)
 
 
-def headline(contrast: Contrast, primary: Difference) -> str:
+def show_contrast(out: Console, contrast: Contrast, comparison: Comparison, judge: Judge) -> None:
+    """The verdict that counts, and what it rests on."""
+    primary = contrast.differences[str(comparison.plan.primary)]
+    verdict, found = judge.verdict(contrast), judge.correction(contrast)
+    mean = found.difference.interval.mean if found else primary.mean
+    colour = COLOURS[verdict] if verdict else "magenta"
+    line = f"{headline(contrast, verdict)}: {primary.measure} {mean:+.4f}"
+    out.print(f"[bold {colour}]{cell(line)}[/]")
+    if found:
+        lines = corrected_evidence(contrast, found, comparison)
+    else:
+        lines = evidence(contrast, primary, comparison)
+    for line in lines:
+        out.print(f"  {line}", highlight=False)
+
+
+def headline(contrast: Contrast, verdict: Verdict | None) -> str:
     ranker, baseline = contrast.ranker, contrast.baseline
+    if verdict is None:
+        return f"no verdict on {ranker} against {baseline}"
     told = {
         Verdict.BETTER: f"{ranker} is better than {baseline}",
         Verdict.WORSE: f"{ranker} is worse than {baseline}",
         Verdict.EQUIVALENT: f"{ranker} and {baseline} are equivalent",
         Verdict.INCONCLUSIVE: f"not enough evidence that {ranker} differs from {baseline}",
     }
-    return f"{told[contrast.verdict]}: {primary.measure} {primary.mean:+.4f}"
+    return told[verdict]
 
 
 def evidence(contrast: Contrast, primary: Difference, comparison: Comparison) -> list[str]:
@@ -120,24 +146,27 @@ def doubt(contrast: Contrast, primary: Difference) -> list[str]:
     return lines
 
 
-def limits(comparison: Comparison) -> str:
+def limits(comparison: Comparison, judge: Judge | None = None) -> str:
     """What the interval covers, and what it does not."""
+    if judge and judge.corrected:
+        return (
+            "The corrected interval covers the choice of queries, the draw of the audit and the "
+            "labeler's own bias. Tables of measures, slices and queries are not corrected: they "
+            "take the labels as they are."
+        )
     primary = comparison.contrasts[0].differences[str(comparison.plan.primary)]
     covered = "the choice of queries and the labeler's own doubt"
     return (
         "p-values take the labels as they are. The interval covers "
         f"{covered if primary.noise else 'the choice of queries'}, not labels that are wrong and "
-        "sure of themselves: relevance-eval agreement QRELS measures those."
+        "sure of themselves: relevance-eval agreement QRELS measures those, and --audit corrects "
+        "them."
     )
 
 
 def share_text(share: float) -> str:
     """`3 %`; a small share is not told as none."""
     return "less than 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
-
-
-def p_text(p: float) -> str:
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
 def measures_table(rankers: Sequence[RankerSummary], names: Sequence[str]) -> Table:
@@ -174,6 +203,7 @@ def show_slices(out: Console, contrast: Contrast) -> None:
     if not told:
         return
     title = f"slices of the queries: {contrast.ranker} against {contrast.baseline}"
+    doubt = any(s.in_doubt for s in told)
     table = Table(title=cell(title), title_justify="left", box=None, pad_edge=False)
     for column in ("slice", "queries", "change", "95 % interval", "p", "verdict"):
         left = column in ("slice", "verdict")
@@ -184,11 +214,14 @@ def show_slices(out: Console, contrast: Contrast) -> None:
             cell(f"{part.tag} {part.value}", 40),
             f"{found.queries}",
             f"{found.mean:+.3f}",
-            f"{found.low:+.3f} to {found.high:+.3f}",
+            f"{found.low_queries:+.3f} to {found.high_queries:+.3f}",
             f"{found.p_corrected:.4f}",
-            f"[{COLOURS[part.verdict]}]{part.verdict.value}[/]",
+            f"[{COLOURS[part.verdict]}]{part.verdict.value}[/]{'*' if part.in_doubt else ''}",
         )
     out.print(table)
+    out.print("intervals of slices cover the choice of queries alone, as their p-values do")
+    if doubt:
+        out.print("* the labeler's own doubt could undo it: with that, the interval holds 0")
     rest = len(contrast.slices) - len(told)
     if rest:
         out.print(f"slices that say nothing else: {rest}; --json has them")

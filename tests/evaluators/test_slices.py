@@ -108,3 +108,15 @@ def test_queries_that_are_left_out_are_in_no_slice(
     assert [s.value for s in contrast.slices] == told
     assert contrast.slices[0].difference.mean == 0.5
     assert contrast.slices[0].difference.queries == 6
+
+
+def test_a_slice_that_label_noise_could_undo_is_in_doubt() -> None:
+    column = np.array([0.1] * 8)
+    queries = tagged(*[{"band": "head"}] * 8)
+    draws = np.random.default_rng(0).normal(0.1, 1.0, (200, 1)) * np.ones((1, 8))
+    (doubtful,) = slices([column], queries, PLAN, margin=0.01, drawn=[draws])[0]
+    (certain,) = slices([column], queries, PLAN, margin=0.01, drawn=[None])[0]
+    assert (doubtful.verdict, doubtful.in_doubt) == (Verdict.BETTER, True)
+    assert (certain.verdict, certain.in_doubt) == (Verdict.BETTER, False)
+    (flat,) = slices([column * 0], queries, PLAN, margin=0.01, drawn=[draws])[0]
+    assert not flat.in_doubt

@@ -47,8 +47,9 @@ def options() -> list[tuple[str, click.Option]]:
 
 def test_the_verbs_of_the_design_are_there() -> None:
     judging = ["init", "attach", "load", "pull", "label", "compare", "gate", "report", "agreement"]
+    auditing = ["audit draw", "audit sheet", "audit read"]
     making = ["distill", "synthesize", "mine", "teach", "train", "export"]
-    assert set(commands()) == {*judging, *making, "queries import"}
+    assert set(commands()) == {*judging, *making, *auditing, "queries import"}
 
 
 @pytest.mark.parametrize("words", [*commands(), "", "queries"])

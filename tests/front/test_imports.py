@@ -12,9 +12,10 @@ import pytest
 
 VERBS = [
     *("init", "attach", "load", "queries", "pull", "label", "compare", "gate", "report"),
-    *("agreement", "distill", "synthesize", "mine", "teach", "train", "export"),
+    *("audit", "agreement", "distill", "synthesize", "mine", "teach", "train", "export"),
 ]
 HELPS = [["--help"], *([verb, "--help"] for verb in VERBS), ["queries", "import", "--help"]]
+HELPS += [["audit", verb, "--help"] for verb in ("draw", "sheet", "read")]
 JYTHON = {"org"}
 """Looked for by the standard library's `copy`, and not found."""
 OURS = {"", ".cli", ".cli.main", ".cli.options", ".cli.printable", ".cli.spending", ".errors"}

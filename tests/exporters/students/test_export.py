@@ -141,7 +141,10 @@ def test_the_manifest_keeps_calibration_and_template_and_says_who_made_it(
         "name": "mine",
         "license": "ours",
         "made_by": after["made_by"],
+        "base": after["base"],
     }
+    assert "tiny-encoder" in after["base"]
+    assert "/" not in after["base"]
     assert after["made_by"].startswith("relevance-eval ")
     assert before["temperature"] != 1.0
     assert before["cuts"]
