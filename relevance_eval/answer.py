@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from relevance_eval.evaluators.agreement import Agreement
     from relevance_eval.evaluators.circularity import Kinship
     from relevance_eval.evaluators.comparison import Contrast, Difference, Plan, RankerSummary
+    from relevance_eval.evaluators.decisive.settle import Settled
     from relevance_eval.evaluators.gate import Gate, Ruling
     from relevance_eval.evaluators.labelling import Labelling
     from relevance_eval.evaluators.probes import Probed
@@ -118,7 +119,7 @@ def labels_result(labelling: Labelling) -> dict[str, Any]:
         "failed": labelling.failed,
         "refused": labelling.refused,
         "not_asked": labelling.unasked,
-        "skipped": 0,
+        "skipped": labelling.skipped,
     }
 
 
@@ -262,6 +263,7 @@ def contrast_result(contrast: Contrast, judge: Judge | None = None) -> dict[str,
         "uncorrected_verdict": contrast.verdict.value,
         "corrected": corrected_result(found) if found else None,
         "flip_risk": contrast.flip_risk,
+        "settled": settled_result(contrast.settled) if contrast.settled else None,
         "differences": {m: difference_result(d) for m, d in contrast.differences.items()},
         "slices": [
             slice_result(s) | ({"verdict": UNTRUSTED} if distrusted else {})
@@ -269,6 +271,11 @@ def contrast_result(contrast: Contrast, judge: Judge | None = None) -> dict[str,
         ],
         "changed_most": [asdict(c) | {"difference": c.difference} for c in contrast.changes],
     }
+
+
+def settled_result(settled: Settled) -> dict[str, Any]:
+    """How few labels settled the verdict, and bounds on the difference with all of them."""
+    return {"how": settled.how, "low": settled.low, "high": settled.high}
 
 
 def corrected_result(found: Corrected) -> dict[str, Any]:

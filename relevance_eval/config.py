@@ -232,6 +232,11 @@ class CompareConfig(Section):
         resamples: bootstrap samples of the interval of a difference.
         label_draws: sets of labels drawn from the grade distributions; 0 takes labels as certain.
         seed: of the permutation test, the bootstrap and the drawing of labels.
+        labels: `all` grades the whole pool; `exact` stops when no other labels could change a
+            verdict; `decisive` draws those that matter most, and stops when the others would not,
+            with a chance of 98 %.
+        max_labels: that `exact` and `decisive` may ask for; none for no limit.
+        max_minutes: after which they ask for no more; none for no limit.
         audit: file of the random sample that people graded, of `audit draw`; their grades come by
             --qrels.
     """
@@ -250,6 +255,9 @@ class CompareConfig(Section):
     resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = 10_000
     label_draws: Annotated[int, Field(ge=0, le=100_000)] = 1000
     seed: Annotated[int, Field(ge=0)] = 0
+    labels: Literal["all", "exact", "decisive"] = "all"
+    max_labels: Positive | None = None
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
     audit: Path | None = None
 
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relevance_eval.errors import ConfigError, InputError, LabelerError, UsageError
+from relevance_eval.errors import ConfigError, InputError, UsageError
 from relevance_eval.evaluators.audit import Audit
 from relevance_eval.evaluators.circularity import Kinship
 from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare
 from relevance_eval.evaluators.document import Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
-from relevance_eval.evaluators.labelling import Labeler, Labelling, label
+from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
 from relevance_eval.evaluators.pair import Pair, pool
 from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run, read_run
 from relevance_eval.judge import Judge, judge_labeler
 from relevance_eval.project import Project, Task, untold
+from relevance_eval.thrift import Thrift, check_thrift, compare_thriftily
 
 if TYPE_CHECKING:
     # The client of Elasticsearch is imported when something is asked of it.
@@ -258,17 +259,6 @@ def heard(
     return replace(judge, labelling=alone)
 
 
-def check_graded(labelling: Labelling, labeler: Labeler) -> None:
-    """Raises LabelerError if there is not a single grade to measure with."""
-    judgments = labelling.judgments.values()
-    if judgments and not any(j.graded for j in judgments):
-        raise LabelerError(
-            f"no label out of {len(judgments):,}: {next(iter(judgments)).reason}",
-            where=labeler.name,
-            remedy="check that [documents] names the fields of your index",
-        )
-
-
 def with_ideal(judged: Judged, people: Iterable[Qrels]) -> Judged:
     """The judgments, and people's grades of documents that no ranker found: the ideal has them."""
     votes: dict[str, dict[str, list[Judgment]]] = {}
@@ -284,6 +274,48 @@ def with_ideal(judged: Judged, people: Iterable[Qrels]) -> Judged:
     return {q: shared.get(q, {}) | dict(judged.get(q, {})) for q in {**judged, **shared}}
 
 
+def measured(collected: Collected, judged: Judged, plan: Plan) -> Comparison:
+    ungraded = {
+        q.id: {h.document_id for r in collected.runs for h in r.hits(q.id)}
+        - judged.get(q.id, {}).keys()
+        for q in collected.queries
+    }
+    return compare(collected.runs, collected.queries, judged, plan, ungraded)
+
+
+def thrifty(
+    project: Project,
+    collected: Collected,
+    plan: Plan,
+    thrift: Thrift,
+    task: Task,
+    labeler: Labeler,
+) -> Evaluation:
+    """Labels and measures by turns."""
+    started = time.perf_counter()
+    with project.store() as store, task("labelling") as progress:
+        comparison, labelling = compare_thriftily(
+            collected.runs,
+            collected.queries,
+            collected.documents,
+            collected.pairs,
+            plan,
+            thrift,
+            labeler=labeler,
+            store=store,
+            progress=progress,
+        )
+    judged = labelling.by_id(collected.pairs)
+    if not labelling.skipped:  # then every measure can be told
+        comparison = measured(collected, judged, plan)
+    seconds = {
+        "pulling": collected.seconds,
+        "labelling": labelling.seconds,
+        "measuring": time.perf_counter() - started - labelling.seconds,
+    }
+    return Evaluation(collected, labeler, labelling, judged, comparison, seconds)
+
+
 def evaluate(
     project: Project,
     names: Sequence[str],
@@ -296,28 +328,31 @@ def evaluate(
     people: Mapping[str, Qrels] | None = None,
     audit: Audit | None = None,
     kin: Sequence[Kinship] = (),
+    thrift: Thrift | None = None,
 ) -> Evaluation:
     """Pull, label, measure, test: the first name is the baseline.
 
     Args:
         audit: the random sample that `people` graded. The labeler then grades what they graded too.
         kin: rankers that use a relative of the labeler's model.
+        thrift: how to buy no more labels than the verdicts hang on; None for all labels.
 
     Raises UsageError, before anything is pulled or bought, for fewer than two rankers or two of
-    one name.
+    one name, or where the plan or people's grades do not go with thrift.
     """
     check_names([Path(n).stem if is_file(project, n) else n for n in names])
+    if thrift:
+        check_thrift(plan, people)
     collected = collect(project, names, queries, task, corpus)
+    if thrift:
+        return replace(
+            thrifty(project, collected, plan, thrift, task, labeler), judge=Judge(kin=kin)
+        )
     labelling = grade(project, collected, task, labeler=labeler, people=people)
     alone = grade_alone(project, collected, task, labeler=labeler) if audit else None
     started = time.perf_counter()
     judged = with_ideal(labelling.by_id(collected.pairs), (people or {}).values())
-    ungraded = {
-        q.id: {h.document_id for r in collected.runs for h in r.hits(q.id)}
-        - judged.get(q.id, {}).keys()
-        for q in queries
-    }
-    comparison = compare(collected.runs, queries, judged, plan, ungraded)
+    comparison = measured(collected, judged, plan)
     judge = Judge(kin=kin)
     if audit and alone:
         judge = heard(project, collected, comparison, alone, audit, people or {})

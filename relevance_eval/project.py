@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from relevance_eval.plugin.embedders import Embedder
     from relevance_eval.plugin.rankers import Ranker, StoredRanker, Target, TemplateRanker
     from relevance_eval.plugin.searches import Load
+    from relevance_eval.thrift import Thrift
 
 __all__ = ["Project", "Task", "open_project", "untold"]
 
@@ -94,6 +95,33 @@ class Project:
         """Raises InputError with the line of what cannot be used."""
         return read_queries(file or self.base / self.config.queries.file)
 
+    def thrift(
+        self,
+        labels: str | None = None,
+        max_labels: int | None = None,
+        max_minutes: float | None = None,
+        *,
+        loss: bool = False,
+    ) -> Thrift | None:
+        """How labels are bought, where not all are; what is None is the configuration's.
+
+        Raises UsageError for a budget that all labels have no use for.
+        """
+        from relevance_eval.evaluators.decisive.comparison import Budget
+        from relevance_eval.thrift import Thrift
+
+        usual = self.config.compare
+        mode = labels or usual.labels
+        minutes = max_minutes or usual.max_minutes
+        if mode == "all":
+            if max_labels or max_minutes:
+                raise UsageError(
+                    "all labels have no budget", remedy="say --labels decisive, or exact, as well"
+                )
+            return None
+        budget = Budget(max_labels or usual.max_labels, minutes and 60 * minutes)
+        return Thrift("exact" if mode == "exact" else "decisive", budget, loss)
+
     def audit(self, file: Path | None = None) -> Audit | None:
         """The audit of this file, or of the configuration; None without one.
 
@@ -136,7 +164,7 @@ class Project:
         primary = parse_measure(c.primary, relevant=c.relevant, gain=c.gain)
         others = tuple(
             parse_measure(m, relevant=c.relevant, gain=c.gain)
-            if m.startswith("EnDCG")
+            if m.startswith(("EnDCG", "sDCG", "RBP"))
             else parse_measure(m, relevant=c.relevant)
             for m in c.measures
         )

@@ -12,7 +12,15 @@ import jinja2
 
 from relevance_eval.changed import Changes
 from relevance_eval.figures import Bars, Estimate, Forest, bars, forest
-from relevance_eval.saved import ContrastPart, DifferencePart, RankerPart, Saved, SlicePart
+from relevance_eval.saved import (
+    ContrastPart,
+    DifferencePart,
+    RankerPart,
+    Saved,
+    SettledPart,
+    SlicePart,
+)
+from relevance_eval.thrift import settled_text
 
 __all__ = ["report_html"]
 
@@ -104,7 +112,12 @@ def report_html(saved: Saved, changes: Changes | None = None, against: str = "")
         undefined=jinja2.StrictUndefined,
         finalize=shown,
     )
-    environment.filters |= {"signed": signed, "p_value": p_value, "share": share}
+    environment.filters |= {
+        "signed": signed,
+        "p_value": p_value,
+        "share": share,
+        "settled": settled,
+    }
     return environment.get_template(TEMPLATE).render(values(saved, changes, against))
 
 
@@ -248,6 +261,10 @@ def signed(value: float | None, digits: int = 4) -> str:
 
 def p_value(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def settled(part: SettledPart) -> str:
+    return settled_text(part.how, part.low, part.high)
 
 
 def share(value: float) -> str:

@@ -114,6 +114,14 @@ class CorrectedPart(Part):
     favours: str | None
 
 
+class SettledPart(Part):
+    """How few labels settled a verdict, as `answer.settled_result` has it."""
+
+    how: Literal["bounds", "sample", "all", "budget"]
+    low: float
+    high: float
+
+
 class ContrastPart(Part):
     baseline: str
     ranker: str
@@ -121,6 +129,7 @@ class ContrastPart(Part):
     uncorrected_verdict: Verdict | None = None
     corrected: CorrectedPart | None = None
     flip_risk: float | None
+    settled: SettledPart | None = None
     differences: dict[str, DifferencePart]
     slices: list[SlicePart]
     changed_most: list[ChangePart]
@@ -156,6 +165,7 @@ class LabelsPart(Part):
     bought: int
     failed: int
     refused: int
+    skipped: int = 0
 
 
 class LabelerPart(Part):

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
+from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.comparison import Comparison
-from relevance_eval.evaluators.decisive.comparison import Budget, compare_decisively
-from relevance_eval.evaluators.decisive.settle import Mode
+from relevance_eval.evaluators.decisive.comparison import Budget, check_decisive, compare_decisively
+from relevance_eval.evaluators.decisive.settle import How, Mode
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.judgments import Judgments
 from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.plan import Plan
+from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
 
-__all__ = ["Labels", "Thrift", "compare_thriftily"]
-
-Labels = Literal["all", "exact", "decisive"]
+__all__ = ["Thrift", "check_thrift", "compare_thriftily", "settled_text"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,16 @@ class Thrift:
     mode: Mode
     budget: Budget = field(default_factory=Budget)
     loss: bool = False
+
+
+def check_thrift(plan: Plan, people: Mapping[str, Qrels] | None) -> None:
+    """Raises UsageError where all labels are needed, or are there."""
+    check_decisive(plan)
+    if people:
+        raise UsageError(
+            "people's grades go with all labels: those are paid for, and an ideal has them all",
+            remedy="say --labels all, or leave --qrels out",
+        )
 
 
 def compare_thriftily(
@@ -88,3 +97,21 @@ def compare_thriftily(
         loss=thrift.loss,
     )
     return comparison, Labelling.together(parts, pairs)
+
+
+def settled_text(how: How, low: float, high: float) -> str:
+    """What the labels that were not bought could do to a verdict, without a full stop.
+
+    Args:
+        low, high: bounds on the mean difference, whatever those labels are.
+    """
+    told: dict[How, str] = {
+        "bounds": "no labels that are left could change this: with all of them the difference lies "
+        f"between {low:+.4f} and {high:+.4f}",
+        "sample": "the labels that are left would not change this, with a chance of 98 %, and the "
+        "interval covers the choice of labels as well",
+        "all": "all labels that this depends on are known",
+        "budget": "the budget is spent: the interval covers the choice of labels as well, and more "
+        "of them may say more",
+    }
+    return told[how]

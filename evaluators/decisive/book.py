@@ -24,6 +24,7 @@ class Book:
 
     Attributes:
         stakes: without the units whose label failed: a failure is not a grade 0.
+        shown: the lists with them, as in `Stakes`.
         gains: of each unit, shape [u]; NaN where not known.
         failed: which were asked for in vain, shape [u].
         limit: labels that may be asked for; None for all.
@@ -38,7 +39,7 @@ class Book:
         limit: int | None = None,
         seconds: float | None = None,
     ):
-        self.stakes, self.grade = stakes, grade
+        self.stakes, self.grade, self.shown = stakes, grade, stakes.lists
         self.gains = np.full(len(stakes.documents), np.nan)
         self.failed = np.zeros(len(stakes.documents), dtype=np.bool_)
         self.folds = fold_of(stakes.query_ids)

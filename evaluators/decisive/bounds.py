@@ -121,6 +121,8 @@ def equivalence(box: Box, plan: Plan, margin: float, tested: int) -> tuple[bool,
     count = len(box.lows)
     if count < 2 or margin <= 0:
         return False, False
+    if count < FEWEST and (box.lows < box.highs).any():
+        return True, False  # p falls with the spread, but is 1 without any
     low, high = math.fsum(box.lows) / count, math.fsum(box.highs) / count
     nearest, farthest = max(0.0, low, -high), max(abs(low), abs(high))
     least, most = spreads(box)
@@ -136,6 +138,8 @@ def possible_losses(box: Box, plan: Plan, margin: float) -> frozenset[bool]:
     count = len(box.lows)
     if count < 2:
         return frozenset({True})
+    if count < FEWEST and (box.lows < box.highs).any():
+        return frozenset({True, False})
     low, high = math.fsum(box.lows) / count + margin, math.fsum(box.highs) / count + margin
     least, most = spreads(box)
     largest = one_sided(-low, most if low > 0 else least, count)

@@ -23,7 +23,7 @@ from relevance_eval.evaluators.comparison import (
 )
 from relevance_eval.evaluators.decisive.book import Book, Grade
 from relevance_eval.evaluators.decisive.forecast import clues_of
-from relevance_eval.evaluators.decisive.sample import lots
+from relevance_eval.evaluators.decisive.sample import filled, lots
 from relevance_eval.evaluators.decisive.settle import (
     Mode,
     Settled,
@@ -35,7 +35,7 @@ from relevance_eval.evaluators.difference import TIE, Difference, differences
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.judgment import GRADES, Judgment
 from relevance_eval.evaluators.label_noise import LabelNoise, widened
-from relevance_eval.evaluators.measures.measure import Measure
+from relevance_eval.evaluators.measures.definition import Measure
 from relevance_eval.evaluators.measures.positions import SUMS, label_gain, spread_of_gain
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.query import Query
@@ -104,9 +104,15 @@ def compare_decisively(
         UsageError: the plan needs all labels, or the runs are no comparison (see `compare`).
     """
     check_decisive(plan)
+    plan = replace(plan, others=(Measure("Judged", plan.primary.depth),))
     check_names([run.ranker for run in runs])
     check_baselines(plan.baselines, len(runs))
     asked, unanswered = answered(runs, queries)
+    if not asked:
+        raise UsageError(
+            "no query is left to measure on: each is one that a ranker's search failed for",
+            remedy="look at the problems of the runs, and pull them again",
+        )
     stakes = stakes_of(runs, [q.id for q in asked], pool_of(runs, asked, documents), plan.primary)
     judged: dict[int, Judgment] = {}
     book = Book(
@@ -140,7 +146,12 @@ def bought(stakes: Stakes, measure: Measure, buy: Buy, judged: dict[int, Judgmen
     """Buys by place, and keeps the judgments."""
 
     def grade(places: npt.NDArray[np.int64]) -> Floats:
-        named = {int(u): (stakes.query_ids[stakes.query[u]], stakes.documents[u]) for u in places}
+        units: list[int] = places.tolist()
+        queries: list[int] = stakes.query[places].tolist()
+        named = {
+            u: (stakes.query_ids[q], stakes.documents[u])
+            for u, q in zip(units, queries, strict=True)
+        }
         labels = buy(list(named.values()))
         judged.update({u: labels[name] for u, name in named.items() if name in labels})
         gains = [label_gain(measure, judged[u]) if u in judged else math.nan for u in named]
@@ -153,15 +164,16 @@ def summarised(
     runs: Sequence[Run], book: Book, settled: Sequence[Settled], clues: Floats, plan: Plan
 ) -> list[RankerSummary]:
     """Baselines by known and forecast labels, rankers by their differences from the first one."""
-    stakes, ids = book.stakes, book.stakes.query_ids
-    filled = np.where(book.known, book.gains, book.forecasts(clues))
+    ids, forecasts = book.stakes.query_ids, book.forecasts(clues)
     found: list[RankerSummary] = []
     for row, run in enumerate(runs):
-        values = stakes.column(stakes.weights[row], filled)
+        base = 0 if row >= plan.baselines else row
+        values = filled(
+            book.stakes, book.stakes.weights[base], book.gains, forecasts, plan.seed
+        ).column
         if row >= plan.baselines:
-            first = stakes.column(stakes.weights[0], filled)
-            values = first + settled[row - plan.baselines].estimate.column
-        shown = {str(plan.primary): values, f"Judged@{len(stakes.worth)}": covered(book, row)}
+            values = values + settled[row - plan.baselines].estimate.column
+        shown = {str(plan.primary): values, f"Judged@{len(book.stakes.worth)}": covered(book, row)}
         named = {m: dict(zip(ids, v.tolist(), strict=True)) for m, v in shown.items()}
         found.append(summary_of(run, named, ids))
     return found
@@ -170,7 +182,7 @@ def summarised(
 def covered(book: Book, row: int) -> Floats:
     """The share of each query's list whose labels are known, shape [n]; 0 for an empty list."""
     depth = len(book.stakes.worth)
-    lists = [ranked[:depth] for ranked in book.stakes.lists[row]]
+    lists = [ranked[:depth] for ranked in book.shown[row]]
     return np.array([float(book.known[u].mean()) if u else 0.0 for u in lists])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,8 @@ def clues_of(
     rare = {w: float(np.log((1 + len(texts)) / (1 + often.get(w, 0)))) for q in asked for w in q}
     found = np.zeros((len(stakes.documents), 4))
     found[:, 0], found[:, 1] = stakes.weights.max(axis=0), stakes.weights.mean(axis=0)
-    for unit, (place, document) in enumerate(zip(stakes.query, stakes.documents, strict=True)):
+    places: list[int] = stakes.query.tolist()
+    for unit, (place, document) in enumerate(zip(places, stakes.documents, strict=True)):
         query, held = asked[place], texts.get(document, frozenset())
         total = sum(rare[w] for w in query)
         found[unit, 2] = len(query & held) / max(1, len(query))
@@ -51,7 +53,7 @@ def clues_of(
 
 
 def words(text: str) -> frozenset[str]:
-    return frozenset(WORD.findall(text[:CHARACTERS].lower()))
+    return frozenset(m.group() for m in WORD.finditer(text[:CHARACTERS].lower()))
 
 
 def forecast(
@@ -81,12 +83,14 @@ def fitted(clues: Floats, gains: Floats, wanted: Floats) -> Floats:
     mean = gains.mean()
     if len(gains) < FEWEST:
         return np.full(len(wanted), mean)
-    middle, spread = clues.mean(axis=0), clues.std(axis=0)
+    middle: Floats = clues.mean(axis=0)
+    spread: Floats = clues.std(axis=0)
     spread[spread == 0] = 1.0
     scaled = (clues - middle) / spread
     gram = scaled.T @ scaled + RIDGE * np.eye(scaled.shape[1])
-    slopes = np.linalg.solve(gram, scaled.T @ (gains - mean))
-    return mean + (wanted - middle) / spread @ slopes
+    slopes = cast(Floats, np.linalg.solve(gram, scaled.T @ (gains - mean)))
+    found: Floats = mean + (wanted - middle) / spread @ slopes
+    return found
 
 
 def fold_of(query_ids: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from relevance_eval.evaluators.decisive.stakes import Stakes, divided
 
-__all__ = ["Estimate", "chances_of", "estimate", "lots"]
+__all__ = ["Estimate", "chances_of", "estimate", "filled", "lots"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -89,6 +89,18 @@ def estimate(
     column = divided(sums, ideals)
     # To first order a ratio varies by its divisor's share of error too.
     return Estimate(column, divided(spread, ideals**2) + column**2 * divided(doubt, ideals**2))
+
+
+def filled(
+    stakes: Stakes, weights: Floats, gains: Floats, forecasts: Floats, seed: int
+) -> Estimate:
+    """Known labels as they are, others as they are forecast: an estimate that leans on forecasts.
+
+    Args:
+        gains: shape [u]; NaN where a label is not known.
+    """
+    known, certain = ~np.isnan(gains), np.ones(len(gains))
+    return estimate(stakes, weights, gains, forecasts, certain, known, seed)
 
 
 def likely_ideals(

@@ -18,13 +18,13 @@ from relevance_eval.evaluators.decisive.bounds import (
     possible_losses,
     possible_verdicts,
 )
-from relevance_eval.evaluators.decisive.sample import Estimate, chances_of, estimate
+from relevance_eval.evaluators.decisive.sample import Estimate, chances_of, estimate, filled
 from relevance_eval.evaluators.decisive.stability import likely_losses, likely_verdicts
 from relevance_eval.evaluators.difference import TIE, Difference, differences, verdict_of
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.verdict import Verdict
 
-__all__ = ["SHARES", "Mode", "Settled", "settle_exactly", "settle_likely"]
+__all__ = ["SHARES", "How", "Mode", "Settled", "settle_exactly", "settle_likely"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -33,6 +33,8 @@ How = Literal["bounds", "sample", "all", "budget"]
 
 SHARES = (0.1, 0.15, 0.2, 0.27, 0.35, 0.45, 0.6, 0.8, 1.0)
 """Of the labels that can move a difference, those known at each look."""
+FEWEST = 20
+"""Labels that move a difference, below which a sample of them settles nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,16 @@ class Settling:
 
     def __init__(self, book: Book, clues: Floats, plan: Plan, *, loss: bool):
         self.book, self.clues, self.plan, self.loss = book, clues, plan, loss
-        self.margin = plan.rule.margin
         rankers = range(len(book.stakes.lists))
         self.pairs = list(product(rankers[: plan.baselines], rankers[plan.baselines :]))
         self.settled: dict[int, Settled] = {}
         self.estimates: dict[int, Estimate] = {}
+
+    @property
+    def margin(self) -> float:
+        """Of equivalence; rankers that all find nothing of use are not equivalent by that."""
+        nothing = bool(self.book.known.all()) and not self.book.gains.any()
+        return 0.0 if nothing else self.plan.rule.margin
 
     @property
     def open(self) -> list[int]:
@@ -95,31 +102,50 @@ class Settling:
 
     def fill(self) -> None:
         """Estimates of the open pairs: known labels as they are, others as they are forecast."""
-        forecasts, known = self.book.forecasts(self.clues), self.book.known
+        book, forecasts = self.book, self.book.forecasts(self.clues)
         for pair in self.open:
-            self.estimates[pair] = estimate(
-                self.book.stakes,
-                self.weights(pair),
-                self.book.gains,
-                forecasts,
-                chances=np.ones(len(forecasts)),
-                sampled=known,
-                seed=self.plan.seed,
+            self.estimates[pair] = filled(
+                book.stakes, self.weights(pair), book.gains, forecasts, self.plan.seed
             )
+
+    def seen(self, pair: int) -> bool:
+        """Whether a label that moves the pair is known, or none does."""
+        moving = self.weights(pair) != 0
+        return not moving.any() or bool(self.book.known[moving].any())
+
+    def enough(self, pair: int) -> bool:
+        """Whether the labels that move the pair are enough to see how far forecasts err, or all."""
+        moving = self.weights(pair) != 0
+        known = np.count_nonzero(self.book.known & moving)
+        return bool(known >= min(FEWEST, np.count_nonzero(moving)))
+
+    def everything(self) -> Bools:
+        """All that a verdict may depend on, shape [u]."""
+        if self.book.stakes.depth:
+            return np.ones(len(self.book.gains), dtype=np.bool_)
+        return self.influence(range(len(self.pairs))) > 0
 
     def finish(self) -> list[Settled]:
         """Buys what is left, if it may, and closes the pairs that are open by the tests."""
-        everything = np.ones(len(self.book.gains), dtype=np.bool_)
-        if not self.book.stakes.depth:
-            everything = self.influence(range(len(self.pairs))) > 0
         how: How = "budget"
-        if self.open and self.book.affords(everything) and not self.book.late:
-            self.book.buy(everything)
+        # Again, since documents move up where a label fails.
+        while (
+            self.open
+            and self.book.cost(self.everything())
+            and self.book.affords(self.everything())
+            and not self.book.late
+        ):
+            self.book.buy(self.everything())
+        if self.open and not self.book.cost(self.everything()):
             self.settled, how = {}, "all"
             self.fill()
         found = self.tests()
         for pair in self.open:
-            self.close(pair, verdict_of(found[pair], self.plan), how)
+            # Differences that nothing is known of are forecast as 0, which shows nothing.
+            verdict = (
+                verdict_of(found[pair], self.plan) if self.seen(pair) else Verdict.INCONCLUSIVE
+            )
+            self.close(pair, verdict, how)
         return [self.settled[p] for p in range(len(self.pairs))]
 
 
@@ -156,7 +182,7 @@ def close_certain(state: Settling) -> None:
         possible = possible_verdicts(box, plan, state.margin, len(state.pairs))
         open_loss = state.loss and len(possible_losses(box, plan, state.margin)) > 1
         if len(possible) == 1 and not open_loss:
-            state.close(pair, *possible, "bounds")
+            state.close(pair, next(iter(possible)), "bounds")
 
 
 def weightiest(state: Settling, share: float, *, ideal: bool) -> Bools:
@@ -252,12 +278,11 @@ def read(state: Settling, chances: Mapping[int, Floats], draws: Floats) -> None:
 def close_likely(state: Settling) -> None:
     tests, tested = state.tests(), len(state.pairs)
     for pair in state.open:
-        moving = state.weights(pair) != 0
-        if moving.any() and not state.book.known[moving].any():
-            continue  # without a label no error of a forecast was seen
+        if not state.enough(pair):
+            continue
         verdict = verdict_of(tests[pair], state.plan)
         found, plan, looks = state.estimates[pair], state.plan, len(SHARES)
         likely = likely_verdicts(found, plan, state.margin, tested, looks)
         open_loss = state.loss and len(likely_losses(found, plan, state.margin, looks)) > 1
-        if likely == {verdict} and not open_loss:
+        if likely == frozenset({verdict}) and not open_loss:
             state.close(pair, verdict, "sample")

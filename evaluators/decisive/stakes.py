@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from relevance_eval.evaluators.measures.measure import Measure
+from relevance_eval.evaluators.measures.definition import Measure
 from relevance_eval.evaluators.measures.positions import has_ideal, highest_gain, position_weights
 from relevance_eval.evaluators.run import Run
 
@@ -31,6 +31,7 @@ class Stakes:
         weights: what a gain of 1 adds to a ranker's sum for the query, shape [rankers, u].
         highest: highest gain of a label.
         depth: ranks of the ideal; 0 for a measure without one.
+        gone: units that were taken out, shape [u]: no list and no ideal holds them.
     """
 
     query_ids: Sequence[str]
@@ -41,21 +42,25 @@ class Stakes:
     weights: Floats
     highest: float
     depth: int
+    gone: npt.NDArray[np.bool_]
 
     def without(self, gone: npt.NDArray[np.bool_]) -> Stakes:
         """With these units, shape [u], taken out of the lists: the others move up."""
         lists = [[[u for u in ranked if not gone[u]] for ranked in row] for row in self.lists]
-        return replace(self, lists=lists, weights=weighed(lists, self.worth, len(self.documents)))
+        weights = weighed(lists, self.worth, len(self.documents))
+        return replace(self, lists=lists, weights=weights, gone=self.gone | gone)
 
     def sums(self, values: Floats) -> Floats:
         """Σ over each query's units of values, shape [n]."""
-        return np.bincount(self.query, weights=values, minlength=len(self.query_ids))
+        summed = np.bincount(self.query, weights=values, minlength=len(self.query_ids))
+        return summed.astype(np.float64)
 
     def ideals(self, gains: Floats) -> Floats:
         """What each query's sum is divided by: the best order's DCG, shape [n]; 1 without ideal."""
         if not self.depth:
             return np.ones(len(self.query_ids))
-        return self.sums(self.ideal_weights(gains) * gains)
+        held = np.where(self.gone, 0.0, gains)
+        return self.sums(self.ideal_weights(held) * held)
 
     def ideal_weights(self, gains: Floats) -> Floats:
         """What each unit's rank in the best order is worth, shape [u]; 0 without an ideal."""
@@ -113,6 +118,7 @@ def stakes_of(
         weights=weighed(lists, worth, len(documents)),
         highest=highest_gain(measure),
         depth=depth if has_ideal(measure) else 0,
+        gone=np.zeros(len(documents), dtype=np.bool_),
     )
 
 

@@ -7,6 +7,7 @@ is an expected gain, so a labeler's doubt is not rounded away.
 
 from __future__ import annotations
 
-from relevance_eval.evaluators.measures.measure import Measure, Values, measure_run, parse_measure
+from relevance_eval.evaluators.measures.definition import Measure, parse_measure
+from relevance_eval.evaluators.measures.measure import Values, measure_run
 
 __all__ = ["Measure", "Values", "measure_run", "parse_measure"]

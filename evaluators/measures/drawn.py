@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from relevance_eval.evaluators.judgment import GRADES
+from relevance_eval.evaluators.measures.definition import Measure
 from relevance_eval.evaluators.measures.discount import gain_of
 from relevance_eval.evaluators.measures.err import HIGHEST
-from relevance_eval.evaluators.measures.measure import Measure
 from relevance_eval.evaluators.measures.positions import position_weights
 
 __all__ = ["measure_drawn"]

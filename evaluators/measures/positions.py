@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from relevance_eval.evaluators.judgment import GRADES, Judgment
+from relevance_eval.evaluators.measures.definition import Measure
 from relevance_eval.evaluators.measures.discount import gain_of
 from relevance_eval.evaluators.measures.expected_ndcg import expected_gain
-
-if TYPE_CHECKING:
-    # Measures of runs are computed with what is here.
-    from relevance_eval.evaluators.measures.measure import Measure
 
 __all__ = ["SUMS", "has_ideal", "highest_gain", "label_gain", "position_weights", "spread_of_gain"]
 
@@ -57,10 +53,10 @@ def position_weights(measure: Measure, depth: int) -> npt.NDArray[np.float64]:
     sDCG divides by the DCG of a list of nothing but the highest grade (Järvelin & Kekäläinen 2002,
     without an ideal of the query), RBP is that of Moffat & Zobel (2008) with gains from 0 to 1.
     """
-    ranks = np.arange(1, depth + 1)
+    ranks = np.arange(1, depth + 1, dtype=np.float64)
     discounts = 1 / np.log2(ranks + 1)
     if measure.kind == "P":
-        return np.full(depth, 1 / depth)
+        return np.full(depth, 1 / depth, dtype=np.float64)
     if measure.kind == "RBP":
         kept = measure.persistence
         return (1 - kept) * kept ** (ranks - 1) / highest_gain(measure)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relevance_eval.cli.options import Session, Sources, comparing
+from relevance_eval.cli.options import LabelOptions, Session, Sources, comparing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from relevance_eval.evaluators.comparison import Plan
     from relevance_eval.evaluators.query import Query
     from relevance_eval.project import Project
+    from relevance_eval.thrift import Thrift
 
 __all__ = ["compare", "compared", "published"]
 
@@ -26,7 +27,12 @@ DECISIVE = ("mean", "low", "high", "p_corrected", "queries")
 @click.command()
 @comparing
 def compare(
-    session: Session, given: Sources, baselines: int, audit: Path | None, publish: bool
+    session: Session,
+    given: Sources,
+    buying: LabelOptions,
+    baselines: int,
+    audit: Path | None,
+    publish: bool,
 ) -> None:
     """Say whether RANKERS are better than the first one (or ones), and how sure that is.
 
@@ -41,7 +47,10 @@ def compare(
     project = session.project(required=given.corpus is None)
     queries = project.queries(given.queries)
     plan = replace(project.plan(session.seed), baselines=baselines)
-    evaluation = compared(session, project, given, queries, plan, audit=audit, publish=publish)
+    thrift = project.thrift(buying.labels, buying.max_labels, buying.max_minutes)
+    evaluation = compared(
+        session, project, given, queries, plan, thrift, audit=audit, publish=publish
+    )
     origin = made_of(project, evaluation, given.rankers)
     answer = envelope("compare", project.hash, comparison_result(evaluation, origin))
     folder: Path | None = None
@@ -59,6 +68,7 @@ def compared(
     given: Sources,
     queries: Sequence[Query],
     plan: Plan,
+    thrift: Thrift | None,
     *,
     audit: Path | None,
     publish: bool,
@@ -89,6 +99,7 @@ def compared(
         people=people,
         audit=sample,
         kin=relatives(project, given.rankers, given.labeler),
+        thrift=thrift,
     )
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from relevance_eval.cli.options import FILE, Session, Sources, comparing
+from relevance_eval.cli.options import FILE, LabelOptions, Session, Sources, comparing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -92,6 +92,7 @@ CODES = {"passed": 0, "failed": 1, "inconclusive": 3, "untrusted": 4}
 def gate(
     session: Session,
     given: Sources,
+    buying: LabelOptions,
     baselines: int,
     audit: Path | None,
     publish: bool,
@@ -117,7 +118,13 @@ def gate(
     queries = project.queries(given.queries)
     check_slices(wanted.slices, queries)
     plan = replace(plan_of(project, settings, session.seed), baselines=baselines)
-    evaluation = compared(session, project, given, queries, plan, audit=audit, publish=publish)
+    loss = wanted.direction == "not worse"
+    thrift = project.thrift(buying.labels, buying.max_labels, buying.max_minutes, loss=loss)
+    if thrift:
+        check_whole(wanted.slices)
+    evaluation = compared(
+        session, project, given, queries, plan, thrift, audit=audit, publish=publish
+    )
     ruling = ruled(evaluation.comparison, evaluation.judge, wanted)
     code = exit_code(ruling.decision, settings.inconclusive)
     result = comparison_result(evaluation, made_of(project, evaluation, given.rankers))
@@ -133,6 +140,18 @@ def gate(
     if publish:
         published(session, project, answer)
     click.get_current_context().exit(code)
+
+
+def check_whole(slices: Sequence[str]) -> None:
+    """Raises UsageError for slices: few labels settle the verdict on the whole set alone."""
+    from relevance_eval.errors import UsageError
+
+    if slices:
+        raise UsageError(
+            "few labels settle the whole query set, not its slices",
+            where=f"slice {slices[0]}",
+            remedy="say --labels all, or ask for no slices",
+        )
 
 
 def overriding(options: Mapping[str, Any]) -> dict[str, Any]:

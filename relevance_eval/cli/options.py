@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from relevance_eval.cli.console import Console
     from relevance_eval.project import Project
 
-__all__ = ["FILE", "FOLDER", "Session", "Sources", "agreed", "common", "comparing", "sources"]
+__all__ = [
+    "FILE",
+    "FOLDER",
+    "LabelOptions",
+    "Session",
+    "Sources",
+    "agreed",
+    "common",
+    "comparing",
+    "sources",
+]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -60,6 +70,15 @@ class Sources:
     corpus: Path | None
     qrels: tuple[Path, ...]
     labeler: str | None
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Which labels to buy, and how many; None for what the configuration says."""
+
+    labels: str | None
+    max_labels: int | None
+    max_minutes: float | None
 
 
 def agreed(question: str, remedy: str) -> bool:
@@ -165,4 +184,37 @@ def comparing(verb: Callable[..., None]) -> Callable[..., None]:
         help="Random sample that people graded, of audit draw; their grades come by --qrels, and "
         "correct the labeler's figures.  [default: the configuration's, none]",
     )
-    return common(sources(baselines(audit(publish(verb)))))
+    labels = click.option(
+        "--labels",
+        type=click.Choice(["all", "exact", "decisive"]),
+        help="Which labels to buy: all, those without which the verdict could change, or those "
+        "without which it is 98 % sure not to.  [default: the configuration's, all]",
+    )
+    max_labels = click.option(
+        "--max-labels",
+        type=click.IntRange(min=1),
+        help="Most labels that exact and decisive ask for.  [default: the configuration's, none]",
+    )
+    max_minutes = click.option(
+        "--max-minutes",
+        type=click.FloatRange(0, min_open=True),
+        help="Minutes after which they ask for no more.  [default: the configuration's, none]",
+    )
+    thrift = thrifty(verb)
+    return common(sources(baselines(labels(max_labels(max_minutes(audit(publish(thrift))))))))
+
+
+def thrifty(verb: Callable[..., None]) -> Callable[..., None]:
+    """Gathers the options of buying labels; the verb gets `LabelOptions` as `buying`."""
+
+    @functools.wraps(verb)
+    def wrapped(
+        *args: Any,
+        labels: str | None,
+        max_labels: int | None,
+        max_minutes: float | None,
+        **options: Any,
+    ) -> None:
+        verb(*args, buying=LabelOptions(labels, max_labels, max_minutes), **options)
+
+    return wrapped

@@ -31,6 +31,7 @@ from relevance_eval.evaluators.statistics import Interval
 from relevance_eval.evaluators.verdict import Verdict
 from relevance_eval.judge import Judge
 from relevance_eval.meeting import Meeting
+from relevance_eval.thrift import settled_text
 
 __all__ = ["show_agreement", "show_comparison", "show_labels", "show_pull"]
 
@@ -93,6 +94,9 @@ def show_contrast(out: Console, contrast: Contrast, comparison: Comparison, judg
         lines = corrected_evidence(contrast, found, comparison)
     else:
         lines = evidence(contrast, primary, comparison)
+    if contrast.settled:
+        settled = contrast.settled
+        lines.append(settled_text(settled.how, settled.low, settled.high))
     for line in lines:
         out.print(f"  {line}", highlight=False)
 
@@ -139,7 +143,8 @@ def doubt(contrast: Contrast, primary: Difference) -> list[str]:
         return lines
     if primary.low_queries is not None and primary.high_queries is not None:
         queries = f"{primary.low_queries:+.4f} to {primary.high_queries:+.4f}"
-        lines.append(f"by the choice of queries alone {queries}")
+        chosen = "queries and labels" if contrast.settled else "queries"
+        lines.append(f"by the choice of {chosen} alone {queries}")
     if contrast.flip_risk is not None:
         share = share_text(contrast.flip_risk)
         lines.append(f"in {share} of draws of the labels from the labeler's doubt, another verdict")
@@ -275,6 +280,10 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
         f"{labelling.bought:,} bought{rate}, by {one_line(labeler)}",
         markup=False,
     )
+    if labelling.skipped:
+        out.print(
+            f"labels that no verdict hangs on, and that were not bought: {labelling.skipped:,}"
+        )
     if labelling.failed or labelling.refused:
         out.print(
             f"[yellow]{labelling.failed:,} labels failed and {labelling.refused:,} were refused; "
