@@ -205,9 +205,15 @@ def exchanged(one: Decision, generator: np.random.Generator) -> Decision:
 
 
 def shuffled(one: Decision, generator: np.random.Generator) -> Decision:
-    """The labels of each query dealt out anew among its documents: no order is better."""
+    """The labels of each query dealt out anew among its documents: no order is better.
+
+    A longer list is, though, whatever it holds: queries with lists of two lengths are left out.
+    """
     order = np.lexsort((generator.random(len(one.gains)), one.stakes.query))
-    return replace(one, gains=one.gains[order])
+    totals = [one.stakes.sums(row) for row in one.stakes.weights]
+    fair = np.isclose(totals[0], totals[1])[one.stakes.query]
+    weights = np.where(fair, one.stakes.weights, 0.0)
+    return replace(one, gains=one.gains[order], stakes=replace(one.stakes, weights=weights))
 
 
 def alarms(one: Decision, seed: int) -> dict[str, bool]:
