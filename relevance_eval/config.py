@@ -291,8 +291,8 @@ class Config(Section):
     """The whole file.
 
     Attributes:
-        labeler: `builtin`, a folder, `owner/name` of a model hub, or `endpoint:NAME` for a
-            language model of [endpoints].
+        labeler: `builtin`, a folder, `owner/name` of a model hub, `endpoint:NAME` for a
+            language model of [endpoints], or `people`, who are given sheets to fill in.
         training: how `distill` and its steps make a labeler out of the index.
         endpoints: language models that write queries or grade.
         documents: which index field plays which role; roles that are not named are not read.

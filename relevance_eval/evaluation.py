@@ -290,10 +290,13 @@ def thrifty(
     thrift: Thrift,
     task: Task,
     labeler: Labeler,
+    people: Mapping[str, Qrels],
 ) -> Evaluation:
     """Labels and measures by turns."""
     started = time.perf_counter()
     with project.store() as store, task("labelling") as progress:
+        for name, qrels in people.items():
+            store.add_people(name, collected.pairs, qrels)
         comparison, labelling = compare_thriftily(
             collected.runs,
             collected.queries,
@@ -342,11 +345,12 @@ def evaluate(
     """
     check_names([Path(n).stem if is_file(project, n) else n for n in names])
     if thrift:
-        check_thrift(plan, people)
+        check_thrift(plan, people, labeler)
     collected = collect(project, names, queries, task, corpus)
     if thrift:
         return replace(
-            thrifty(project, collected, plan, thrift, task, labeler), judge=Judge(kin=kin)
+            thrifty(project, collected, plan, thrift, task, labeler, people or {}),
+            judge=Judge(kin=kin),
         )
     labelling = grade(project, collected, task, labeler=labeler, people=people)
     alone = grade_alone(project, collected, task, labeler=labeler) if audit else None

@@ -142,10 +142,13 @@ class Project:
     def labeler(self, name: str | None = None) -> Labeler:
         """Raises LabelerError if there is no such labeler, UsageError if no such endpoint."""
         from relevance_eval.evaluators.labelers.load import load_labeler
+        from relevance_eval.people import People
 
         wanted, threads = name or self.config.labeler, self.config.labelling.threads
         if wanted.startswith(ENDPOINT):
             return self.teacher(wanted.removeprefix(ENDPOINT))
+        if wanted == People.name:
+            return People(self.home / "sheets")
         return load_labeler(wanted, base=self.base, threads=threads)
 
     def teacher(self, name: str) -> Teacher:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relevance_eval.people import People
 from relevance_eval.project import ENDPOINT, Project
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def relatives(project: Project, names: Sequence[str], labeler: str | None) -> li
     """The rankers whose embedder is a relative of the labeler's model, in the order given.
 
     Nothing is known of run files, of templates that the server stores, of models that run on the
-    server, and of labelers behind an endpoint.
+    server, of labelers behind an endpoint, and of people.
 
     Args:
         names: rankers as they were asked for: configured names or run files.
@@ -36,7 +37,7 @@ def relatives(project: Project, names: Sequence[str], labeler: str | None) -> li
 
     wanted = labeler or project.config.labeler
     used = list(embedders(project, names))
-    if not used or wanted.startswith(ENDPOINT):
+    if not used or wanted == People.name or wanted.startswith(ENDPOINT):
         return []
     own = labeler_print(project, wanted)
     found: dict[str, Kinship] = {}

@@ -15,7 +15,7 @@ from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
 
-__all__ = ["COLUMNS", "Filled", "Row", "read_sheet", "sheet_rows", "write_sheet"]
+__all__ = ["COLUMNS", "Filled", "Row", "read_sheet", "row_of", "sheet_rows", "write_sheet"]
 
 COLUMNS = ("query_id", "query", "document_id", "title", "excerpt", "grade", "check")
 FORMULA = ("=", "+", "-", "@")

@@ -18,6 +18,7 @@ from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
+from relevance_eval.people import People
 
 __all__ = ["Thrift", "check_thrift", "compare_thriftily", "settled_text"]
 
@@ -38,13 +39,13 @@ class Thrift:
     loss: bool = False
 
 
-def check_thrift(plan: Plan, people: Mapping[str, Qrels] | None) -> None:
+def check_thrift(plan: Plan, people: Mapping[str, Qrels] | None, labeler: Labeler) -> None:
     """Raises UsageError where all labels are needed, or are there."""
     check_decisive(plan)
-    if people:
+    if people and not isinstance(labeler, People):
         raise UsageError(
             "people's grades go with all labels: those are paid for, and an ideal has them all",
-            remedy="say --labels all, or leave --qrels out",
+            remedy="say --labels all, or leave --qrels out, or have people as the labeler",
         )
 
 

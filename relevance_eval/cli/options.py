@@ -149,7 +149,8 @@ def sources(verb: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option(
         "--labeler",
-        help="builtin, a folder, owner/name or endpoint:NAME.  [default: the configuration's]",
+        help="builtin, a folder, owner/name, endpoint:NAME or people.  "
+        "[default: the configuration's]",
     )
     @functools.wraps(verb)
     def wrapped(
