@@ -22,15 +22,18 @@ from statistics import median
 
 import numpy as np
 import numpy.typing as npt
+from audit_coverage import MODELS, Collection, builtin_grades, certain, runs_of
 from prepared import COLLECTIONS, DEPTH, Prepared, prepare
 
 from relevance_eval.evaluators.decisive.book import Book
-from relevance_eval.evaluators.decisive.comparison import compare_decisively
+from relevance_eval.evaluators.decisive.comparison import cheap_gains, compare_decisively
 from relevance_eval.evaluators.decisive.forecast import clues_of
 from relevance_eval.evaluators.decisive.sample import lots
 from relevance_eval.evaluators.decisive.settle import Settled, settle_exactly, settle_likely
 from relevance_eval.evaluators.decisive.stakes import Stakes, stakes_of
 from relevance_eval.evaluators.difference import TIE, Difference, differences, verdict_of
+from relevance_eval.evaluators.document import read_corpus
+from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.judgments import Judgments
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelling import label
@@ -38,6 +41,7 @@ from relevance_eval.evaluators.measures import Measure, parse_measure
 from relevance_eval.evaluators.measures.positions import label_gain
 from relevance_eval.evaluators.pair import Pair, pool
 from relevance_eval.evaluators.plan import Plan
+from relevance_eval.evaluators.qrels import read_qrels
 from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.statistics import Interval, mean_interval
 from relevance_eval.evaluators.verdict import Verdict
@@ -271,6 +275,48 @@ def wilson(count: int, trials: int) -> str:
     return f"{100 * share:.1f} % [{100 * (middle - reach):.1f}, {100 * (middle + reach):.1f}]"
 
 
+# a dear labeler, forecast by a cheap one
+
+
+def dear_rows(data: Path, work: Path) -> Iterator[str]:
+    """GPT-4o's grades of `dl20` as the labels to buy, forecast by the built-in labeler's or not."""
+    folder = data / "dl20"
+    texts = Collection.read(folder)
+    dear = certain(read_qrels(folder / MODELS["GPT-4o"]), "GPT-4o")
+    cheap = builtin_grades(texts, folder, work / "dl20.sqlite")
+    documents = read_corpus(folder / "corpus.jsonl")
+    runs = [cut(run) for run in runs_of(texts)]
+    found = Prepared(texts.queries, runs, documents, [], dear)
+    yield "| forecast by | pairs | bought, median | mean | same verdict |"
+    yield "|---|---|---|---|---|"
+    for name, told in (("ranks and words", None), ("the built-in labeler as well", cheap)):
+        rows = [
+            bought(dear_decision(found, pair, told), "decisive", seed)
+            for seed, pair in enumerate(combinations(runs, 2))
+        ]
+        same = sum(r.verdict is r.full for r in rows)
+        mean = percent(sum(r.share for r in rows) / len(rows))
+        yield (
+            f"| {name} | {len(rows)} | {middle(rows, lambda r: r.share)} | {mean} "
+            f"| {same} of {len(rows)} |"
+        )
+
+
+def cut(run: Run) -> Run:
+    results = {q: replace(r, hits=r.hits[:DEPTH]) for q, r in run.results.items()}
+    return Run(run.ranker, results)
+
+
+def dear_decision(
+    found: Prepared, runs: Sequence[Run], cheap: Mapping[str, Mapping[str, Judgment]] | None
+) -> Decision:
+    one = decision(found, runs, PLAN.primary)
+    if cheap is None:
+        return one
+    gains = cheap_gains(one.stakes, PLAN.primary, cheap)
+    return replace(one, clues=np.column_stack([one.clues, gains]))
+
+
 # time
 
 
@@ -343,12 +389,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2000, help="of false alarms, each null")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--way", choices=["exact", "decisive"], help="for the first table")
-    parser.add_argument("--only", choices=["labels", "alarms", "time"])
+    parser.add_argument("--only", choices=["labels", "alarms", "dear", "time"])
     options = parser.parse_args()
     found = {name: prepare(name, options.data, options.work) for name in options.collections}
     tables = {
         "labels": lambda: label_rows(found, [w for w in WAYS if options.way in (None, w[0])]),
         "alarms": lambda: alarm_rows(found, options.trials, options.seed),
+        "dear": lambda: dear_rows(options.data, options.work),
         "time": lambda: time_rows(found, options.work, options.seed),
     }
     for name, rows in tables.items():

@@ -237,6 +237,8 @@ class CompareConfig(Section):
             with a chance of 98 %.
         max_labels: that `exact` and `decisive` may ask for; none for no limit.
         max_minutes: after which they ask for no more; none for no limit.
+        forecaster: a labeler that costs next to nothing beside the one that counts, such as
+            `builtin`: its grades of all pairs forecast the labels that `decisive` does not buy.
         audit: file of the random sample that people graded, of `audit draw`; their grades come by
             --qrels.
     """
@@ -258,6 +260,7 @@ class CompareConfig(Section):
     labels: Literal["all", "exact", "decisive"] = "all"
     max_labels: Positive | None = None
     max_minutes: Annotated[float, Field(gt=0)] | None = None
+    forecaster: str | None = None
     audit: Path | None = None
 
 

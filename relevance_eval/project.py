@@ -105,7 +105,8 @@ class Project:
     ) -> Thrift | None:
         """How labels are bought, where not all are; what is None is the configuration's.
 
-        Raises UsageError for a budget that all labels have no use for.
+        Raises UsageError for a budget that all labels have no use for, LabelerError if there is no
+        such forecaster.
         """
         from relevance_eval.evaluators.decisive.comparison import Budget
         from relevance_eval.thrift import Thrift
@@ -120,7 +121,8 @@ class Project:
                 )
             return None
         budget = Budget(max_labels or usual.max_labels, minutes and 60 * minutes)
-        return Thrift("exact" if mode == "exact" else "decisive", budget, loss)
+        forecaster = self.labeler(usual.forecaster) if usual.forecaster else None
+        return Thrift("exact" if mode == "exact" else "decisive", budget, loss, forecaster)
 
     def audit(self, file: Path | None = None) -> Audit | None:
         """The audit of this file, or of the configuration; None without one.

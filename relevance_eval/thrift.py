@@ -32,11 +32,14 @@ class Thrift:
             not, with a chance of 98 %.
         budget: what may be spent on it.
         loss: settle as well whether a loss of the margin or more is ruled out.
+        forecaster: a labeler that costs next to nothing: it grades every pair, and its grades
+            forecast those that are not bought.
     """
 
     mode: Mode
     budget: Budget = field(default_factory=Budget)
     loss: bool = False
+    forecaster: Labeler | None = None
 
 
 def check_thrift(plan: Plan, people: Mapping[str, Qrels] | None, labeler: Labeler) -> None:
@@ -87,6 +90,9 @@ def compare_thriftily(
         found = {n: asked[named[n].key] for n in names}
         return {n: judgment for n, judgment in found.items() if judgment.graded}
 
+    cheap: dict[str, dict[str, Judgment]] = {}
+    if thrift.forecaster:
+        cheap = label(pairs, thrift.forecaster, store, progress, people=False).by_id(pairs)
     comparison = compare_decisively(
         runs,
         queries,
@@ -96,6 +102,7 @@ def compare_thriftily(
         mode=thrift.mode,
         budget=thrift.budget,
         loss=thrift.loss,
+        cheap=cheap,
     )
     return comparison, Labelling.together(parts, pairs)
 

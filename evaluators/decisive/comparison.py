@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,7 @@ __all__ = ["Budget", "check_decisive", "compare_decisively"]
 
 Floats = npt.NDArray[np.float64]
 IDEAL_DRAWS = 50
+Cheap = Mapping[str, Mapping[str, Judgment]]
 Buy = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Judgment]]
 """Labels of these pairs of query id and document id; those that failed are absent."""
 
@@ -88,6 +90,7 @@ def compare_decisively(
     mode: Mode,
     budget: Budget = Budget(),
     loss: bool = False,
+    cheap: Cheap = MappingProxyType({}),
 ) -> Comparison:
     """Buys labels until the verdicts are settled: see `settle_exactly` and `settle_likely`.
 
@@ -99,6 +102,8 @@ def compare_decisively(
     Args:
         documents: by id; hits without a text are taken out of the lists.
         loss: settle as well whether a loss of the margin or more is ruled out.
+        cheap: query id to document id to another labeler's judgment: they forecast the labels that
+            are not bought. However poor they are, estimates stay without bias.
 
     Raises:
         UsageError: the plan needs all labels, or the runs are no comparison (see `compare`).
@@ -122,6 +127,8 @@ def compare_decisively(
         seconds=budget.seconds,
     )
     clues = clues_of(stakes, {q.id: q for q in asked}, documents)
+    if cheap:
+        clues = np.column_stack([clues, cheap_gains(stakes, plan.primary, cheap)])
     if mode == "exact":
         settled = settle_exactly(book, clues, plan, loss=loss)
     else:
@@ -133,6 +140,18 @@ def compare_decisively(
     summaries = summarised(runs, book, settled, clues, plan)
     found = contrasts(summaries, book, settled, judged, asked, plan)
     return Comparison(plan, len(asked), unanswered, summaries, found)
+
+
+def cheap_gains(stakes: Stakes, measure: Measure, cheap: Cheap) -> Floats:
+    """Of each unit by the other labeler, shape [u]; their mean where it said nothing."""
+    places: list[int] = stakes.query.tolist()
+    found = [
+        cheap.get(stakes.query_ids[q], {}).get(d)
+        for q, d in zip(places, stakes.documents, strict=True)
+    ]
+    gains = np.array([label_gain(measure, j) if j else math.nan for j in found], dtype=np.float64)
+    known = gains[~np.isnan(gains)]
+    return np.nan_to_num(gains, nan=float(known.mean()) if len(known) else 0.0)
 
 
 def pool_of(

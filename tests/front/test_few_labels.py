@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,21 @@ def test_a_gate_is_settled_by_few_labels(cli: Cli, lists: Path) -> None:
     page = cli("report", "--out", "page.html", cwd=lists)
     assert page.returncode == 0
     assert "would not change this" in (lists / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_forecaster_grades_every_pair(answer: Answer, lists: Path, tmp_path: Path) -> None:
+    """Here it is the labeler itself, so that nothing is left to find out after the first look."""
+    for name in ("good.run", "bad.run", "corpus.jsonl", "queries.jsonl"):
+        shutil.copy(lists / name, tmp_path)
+    usual = answer("compare", *WORDS, "--labels", "decisive", "--max-labels", "60", cwd=tmp_path)
+    text = '[compare]\nlabels = "decisive"\nmax_labels = 60\nforecaster = "builtin"\n'
+    (tmp_path / "relevance-eval.toml").write_text(text, encoding="utf-8")
+    found = answer("compare", *WORDS, cwd=tmp_path)
+    assert found["labels"]["needed"] <= usual["labels"]["needed"]
+    assert found["labels"]["bought"] == 0
+    primary = "EnDCG@10"
+    exact, rough = (r["comparisons"][0]["differences"][primary] for r in (found, usual))
+    assert exact["high"] - exact["low"] <= rough["high"] - rough["low"]
 
 
 def fill_in(sheet: Path) -> int:

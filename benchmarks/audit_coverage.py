@@ -8,7 +8,7 @@ is drawn from the 54 with replacement, since 54 are too few for the larger audit
 it without; the truth is the difference over the 54. Where the population is the 54 themselves, the
 truth is the same and only the audit is drawn.
 
-    python benchmarks/coverage.py --data ../shared/data --store /tmp/coverage.sqlite
+    python benchmarks/audit_coverage.py --data ../shared/data --store /tmp/coverage.sqlite
 """
 
 from __future__ import annotations
