@@ -75,7 +75,8 @@ class Labelling:
             budget was spent, and are not stored.
         by_people: how many of the reused come from people.
         seconds: spent in the labeler.
-        skipped: distinct pairs beyond these that no verdict hangs on, and that were not asked for.
+        skipped: distinct pairs beyond these that were not bought: no verdict hangs on them, or the
+            budget was spent.
     """
 
     judgments: Mapping[PairKey, Judgment]

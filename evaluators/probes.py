@@ -13,8 +13,8 @@ import numpy as np
 
 from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.document import MAX_FIELD_CHARACTERS, Document
-from relevance_eval.evaluators.judgments import PairKey
-from relevance_eval.evaluators.labelling import Labeler
+from relevance_eval.evaluators.judgments import Judgments, PairKey
+from relevance_eval.evaluators.labelling import Labeler, label
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.statistics import Interval, mean_interval
 
@@ -112,6 +112,7 @@ def probe(
     probes: Mapping[str, Probe] = PROBES,
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
+    store: Judgments | None = None,
     tolerance: float = TOLERANCE,
 ) -> list[Probed]:
     """Grades each pair without and with each change.
@@ -119,6 +120,7 @@ def probe(
     Args:
         pairs: of documents that are irrelevant to their query, so that every shift is an error.
         progress: called with (texts graded, texts to grade).
+        store: of what was graded before, and where grades are kept as they come.
 
     Raises:
         UsageError: no pairs, or none that the labeler graded both ways.
@@ -128,10 +130,14 @@ def probe(
     made = {name: [change(pair) for pair in pairs] for name, change in probes.items()}
     every = list({p.key: p for both in made.values() for two in both for p in two}.values())
     grades: dict[PairKey, float] = {}
-    for done, (place, judgment) in enumerate(labeler.label(every), start=1):
-        if judgment.graded:
-            grades[every[place].key] = judgment.expected
-        progress(done, len(every))
+    if store:
+        found = label(every, labeler, store, progress, people=False).judgments
+        grades |= {key: j.expected for key, j in found.items() if j.graded}
+    else:
+        for done, (place, judgment) in enumerate(labeler.label(every), start=1):
+            if judgment.graded:
+                grades[every[place].key] = judgment.expected
+            progress(done, len(every))
     return [shifted(name, both, grades, tolerance) for name, both in made.items()]
 
 

@@ -110,7 +110,7 @@ def plan_result(plan: Plan) -> dict[str, Any]:
 
 
 def labels_result(labelling: Labelling) -> dict[str, Any]:
-    """Counts of distinct pairs; `skipped` are those that could not have changed the decision."""
+    """Counts of distinct pairs; `skipped` are those of the pool that were not bought."""
     return {
         "needed": labelling.needed,
         "reused": labelling.reused,

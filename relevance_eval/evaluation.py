@@ -20,6 +20,7 @@ from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run, read_run
 from relevance_eval.judge import Judge, judge_labeler
+from relevance_eval.people import People
 from relevance_eval.project import Project, Task, untold
 from relevance_eval.thrift import Thrift, check_thrift, compare_thriftily
 
@@ -345,7 +346,9 @@ def evaluate(
     """
     check_names([Path(n).stem if is_file(project, n) else n for n in names])
     if thrift:
-        check_thrift(plan, people, labeler)
+        check_thrift(plan, thrift, labeler, people, audit)
+    if audit and isinstance(labeler, People):
+        raise UsageError("people are the labeler: there is nobody to correct", where="audit")
     collected = collect(project, names, queries, task, corpus)
     if thrift:
         return replace(

@@ -117,7 +117,7 @@ class CorrectedPart(Part):
 class SettledPart(Part):
     """How few labels settled a verdict, as `answer.settled_result` has it."""
 
-    how: Literal["bounds", "sample", "all", "budget"]
+    how: Literal["bounds", "sample", "all", "budget", "open"]
     low: float
     high: float
 

@@ -6,13 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relevance_eval.errors import UsageError
+from relevance_eval.evaluators.audit import Audit
 from relevance_eval.evaluators.comparison import Comparison
 from relevance_eval.evaluators.decisive.comparison import Budget, check_decisive, compare_decisively
 from relevance_eval.evaluators.decisive.settle import How, Mode
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.judgments import Judgments
-from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
+from relevance_eval.evaluators.labelling import (
+    LEFT_OUT,
+    Labeler,
+    Labelling,
+    PaidLabeler,
+    check_graded,
+    label,
+)
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.qrels import Qrels
@@ -21,6 +29,10 @@ from relevance_eval.evaluators.run import Run
 from relevance_eval.people import People
 
 __all__ = ["Thrift", "check_thrift", "compare_thriftily", "settled_text"]
+
+
+PATIENCE = 20
+"""Pairs without a single grade after which the labeler is given up."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +54,36 @@ class Thrift:
     forecaster: Labeler | None = None
 
 
-def check_thrift(plan: Plan, people: Mapping[str, Qrels] | None, labeler: Labeler) -> None:
-    """Raises UsageError where all labels are needed, or are there."""
+def check_thrift(
+    plan: Plan,
+    thrift: Thrift,
+    labeler: Labeler,
+    people: Mapping[str, Qrels] | None,
+    audit: Audit | None,
+) -> None:
+    """Raises UsageError where all labels are needed, or are there, and for a dear forecaster."""
     check_decisive(plan)
+    if audit:
+        raise UsageError(
+            "an audit corrects what all labels say", remedy="say --labels all, or leave it out"
+        )
+    if thrift.forecaster:
+        check_forecaster(thrift.forecaster, labeler)
     if people and not isinstance(labeler, People):
         raise UsageError(
             "people's grades go with all labels: those are paid for, and an ideal has them all",
             remedy="say --labels all, or leave --qrels out, or have people as the labeler",
+        )
+
+
+def check_forecaster(forecaster: Labeler, labeler: Labeler) -> None:
+    """Raises UsageError for one that would buy behind the budget what the labeler is to say."""
+    dear = isinstance(forecaster, PaidLabeler | People)
+    if dear or forecaster.fingerprint == labeler.fingerprint:
+        raise UsageError(
+            f"{forecaster.name} cannot forecast {labeler.name}: a forecaster grades every pair",
+            where="[compare] forecaster",
+            remedy="name another labeler that costs next to nothing, or leave it out",
         )
 
 
@@ -71,7 +106,7 @@ def compare_thriftily(
         progress: called with (labels asked for, those of the pool).
 
     Raises:
-        LabelerError: the labeler has not graded a single pair of the first look.
+        LabelerError: the labeler has graded none of the first twenty pairs, or of all.
         UsageError: the plan needs all labels.
     """
     named = {(p.query.id, p.document.id): p for p in pairs}
@@ -83,15 +118,15 @@ def compare_thriftily(
         wanted = [named[n] for n in names]
         fresh = [p for p in wanted if p.key not in asked]
         part = label(fresh, labeler, store, lambda done, _: progress(len(asked) + done, len(named)))
-        if not parts:
-            check_graded(part, labeler)
         parts.append(part)
         asked.update(part.judgments)
+        if len(asked) >= PATIENCE:
+            check_graded(Labelling.together(parts, pairs), labeler)
         found = {n: asked[named[n].key] for n in names}
-        return {n: judgment for n, judgment in found.items() if judgment.graded}
+        return {n: judgment for n, judgment in found.items() if judgment.reason != LEFT_OUT}
 
     cheap: dict[str, dict[str, Judgment]] = {}
-    if thrift.forecaster:
+    if thrift.forecaster and thrift.mode == "decisive":  # bounds make no use of forecasts
         cheap = label(pairs, thrift.forecaster, store, progress, people=False).by_id(pairs)
     comparison = compare_decisively(
         runs,
@@ -104,7 +139,9 @@ def compare_thriftily(
         loss=thrift.loss,
         cheap=cheap,
     )
-    return comparison, Labelling.together(parts, pairs)
+    labelling = Labelling.together(parts, pairs)
+    check_graded(labelling, labeler)
+    return comparison, labelling
 
 
 def settled_text(how: How, low: float, high: float) -> str:
@@ -119,6 +156,8 @@ def settled_text(how: How, low: float, high: float) -> str:
         "sample": "the labels that are left would not change this, with a chance of 98 %, and the "
         "interval covers the choice of labels as well",
         "all": "all labels that this depends on are known",
+        "open": "the budget is spent, and the labels that are known show nothing yet: with all of "
+        f"them the difference lies between {low:+.4f} and {high:+.4f}",
         "budget": "the budget is spent: the interval covers the choice of labels as well, and more "
         "of them may say more",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ __all__ = ["Book", "Grade"]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Grade = Callable[[npt.NDArray[np.int64]], Floats]
-"""Buys labels: gains of these units, in their order; NaN for one that failed."""
+"""Buys labels: gains of these units, in their order; NaN for one that failed, and infinity for one
+that the labeler was not asked about, since a budget of its own is spent."""
 
 
 class Book:
@@ -29,6 +31,7 @@ class Book:
         failed: which were asked for in vain, shape [u].
         limit: labels that may be asked for; None for all.
         seconds: of wall-clock time after which no more are asked for; None for no end.
+        exhausted: the labeler has left some out, since a budget of its own is spent.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Book:
         self.failed = np.zeros(len(stakes.documents), dtype=np.bool_)
         self.folds = fold_of(stakes.query_ids)
         self.limit, self.seconds = limit, seconds
+        self.exhausted = False
         self.started = time.monotonic()
 
     @property
@@ -63,12 +67,22 @@ class Book:
         """Labels that would be asked for, of units wanted, shape [u]."""
         return int(np.count_nonzero(wanted & ~self.known & ~self.failed))
 
+    @property
+    def room(self) -> float:
+        """Labels that may still be asked for."""
+        if self.exhausted:
+            return 0
+        if self.limit is None:
+            return math.inf
+        return max(0, self.limit - int(np.count_nonzero(self.known | self.failed)))
+
     def affords(self, wanted: Bools) -> bool:
-        spent = int(np.count_nonzero(self.known | self.failed))
-        return self.limit is None or spent + self.cost(wanted) <= self.limit
+        return self.cost(wanted) <= self.room
 
     @property
     def late(self) -> bool:
+        if self.exhausted:
+            return True
         return self.seconds is not None and time.monotonic() - self.started > self.seconds
 
     def buy(self, wanted: Bools) -> None:
@@ -77,6 +91,9 @@ class Book:
         if not len(places):
             return
         found = self.grade(places)
+        asked = ~np.isposinf(found)
+        self.exhausted = self.exhausted or not asked.all()
+        places, found = places[asked], found[asked]
         self.gains[places] = found
         if np.isnan(found).any():
             self.failed[places[np.isnan(found)]] = True

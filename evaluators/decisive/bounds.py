@@ -26,7 +26,10 @@ LUCK = 4.0
 
 @dataclass(frozen=True)
 class Box:
-    """Bounds on each query's difference, shape [n] both; more labels never widen them."""
+    """Bounds on each query's difference, shape [n] both; more labels never widen them.
+
+    They hold as long as no label fails: then others move up.
+    """
 
     lows: Floats
     highs: Floats

@@ -50,7 +50,8 @@ Floats = npt.NDArray[np.float64]
 IDEAL_DRAWS = 50
 Cheap = Mapping[str, Mapping[str, Judgment]]
 Buy = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Judgment]]
-"""Labels of these pairs of query id and document id; those that failed are absent."""
+"""Labels of these pairs of query id and document id: a failure where one failed, and nothing where
+the labeler was not asked, since a budget of its own is spent."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,9 @@ def compare_decisively(
 
     The comparison holds the primary measure alone, as it is estimated, and Judged@k, the share of
     each list whose labels are known. The baseline's values take forecasts for labels that are not
-    known, a ranker's are the baseline's and the estimated difference, so that they may lie a
-    little outside of 0 to 1. Intervals include the choice of labels.
+    known, a ranker's are the first baseline's and the estimated difference from it, so that they
+    may lie a little outside of 0 to 1. Intervals of a sample include the choice of labels; those
+    of "bounds" and "open" lean on forecasts, and are told with bounds.
 
     Args:
         documents: by id; hits without a text are taken out of the lists.
@@ -172,9 +174,11 @@ def bought(stakes: Stakes, measure: Measure, buy: Buy, judged: dict[int, Judgmen
             for u, q in zip(units, queries, strict=True)
         }
         labels = buy(list(named.values()))
-        judged.update({u: labels[name] for u, name in named.items() if name in labels})
+        found = {u: labels[name] for u, name in named.items() if name in labels}
+        judged.update({u: label for u, label in found.items() if label.graded})
         gains = [label_gain(measure, judged[u]) if u in judged else math.nan for u in named]
-        return np.array(gains, dtype=np.float64)
+        asked = [u in found for u in named]
+        return np.where(asked, np.array(gains, dtype=np.float64), math.inf)
 
     return grade
 
@@ -227,13 +231,18 @@ def contrasts(
         difference = tested[place]
         if len(ideals):
             difference = noisy(difference, doubt(book, weights, known, spreads, ideals))
+        if settled[place].how == "open":
+            difference = untested(difference)
+        before = summaries[baseline].values[primary]
+        moved = zip(before.items(), columns[place].tolist(), strict=True)
+        after = replace(summaries[ranker], values={primary: {q: v + d for (q, v), d in moved}})
         found.append(
             Contrast(
                 baseline=summaries[baseline].ranker,
                 ranker=summaries[ranker].ranker,
                 verdict=settled[place].verdict,
                 differences={primary: difference},
-                changes=changes(summaries[baseline], summaries[ranker], queries, plan),
+                changes=changes(summaries[baseline], after, queries, plan),
                 slices=sliced[place],
                 settled=settled[place],
             )
@@ -277,6 +286,13 @@ def drawn_ideals(book: Book, judged: Mapping[int, Judgment], plan: Plan) -> Floa
         for _ in range(IDEAL_DRAWS)
     ]
     return np.mean(found, axis=0)
+
+
+def untested(difference: Difference) -> Difference:
+    """Of forecasts, which no test is made for."""
+    return replace(
+        difference, p_t=1.0, p_sign_flip=1.0, p_corrected=1.0, p_equivalent=1.0, p_non_inferior=1.0
+    )
 
 
 def noisy(difference: Difference, noise: LabelNoise) -> Difference:

@@ -29,7 +29,7 @@ __all__ = ["SHARES", "How", "Mode", "Settled", "settle_exactly", "settle_likely"
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Mode = Literal["exact", "decisive"]
-How = Literal["bounds", "sample", "all", "budget"]
+How = Literal["bounds", "sample", "all", "budget", "open"]
 
 SHARES = (0.1, 0.15, 0.2, 0.27, 0.35, 0.45, 0.6, 0.8, 1.0)
 """Of the labels that can move a difference, those known at each look."""
@@ -43,7 +43,9 @@ class Settled:
 
     Attributes:
         how: "bounds": no other labels could change it; "sample": they would not, with a chance of
-            98 %; "all": all that it depends on are known; "budget": what was to be spent is.
+            98 %; "all": all that it depends on are known; "budget": what was to be spent is, and
+            the verdict is the test's on the estimate; "open": it is spent before a test could say
+            anything.
         estimate: of each query's difference.
         low, high: bounds on the mean difference, whatever the labels are that are not known.
     """
@@ -64,6 +66,8 @@ class Settling:
         self.pairs = list(product(rankers[: plan.baselines], rankers[plan.baselines :]))
         self.settled: dict[int, Settled] = {}
         self.estimates: dict[int, Estimate] = {}
+        self.sampled: set[int] = set()
+        self.fill()
 
     @property
     def margin(self) -> float:
@@ -108,11 +112,6 @@ class Settling:
                 book.stakes, self.weights(pair), book.gains, forecasts, self.plan.seed
             )
 
-    def seen(self, pair: int) -> bool:
-        """Whether a label that moves the pair is known, or none does."""
-        moving = self.weights(pair) != 0
-        return not moving.any() or bool(self.book.known[moving].any())
-
     def enough(self, pair: int) -> bool:
         """Whether the labels that move the pair are enough to see how far forecasts err, or all."""
         moving = self.weights(pair) != 0
@@ -127,7 +126,7 @@ class Settling:
 
     def finish(self) -> list[Settled]:
         """Buys what is left, if it may, and closes the pairs that are open by the tests."""
-        how: How = "budget"
+        complete = False
         # Again, since documents move up where a label fails.
         while (
             self.open
@@ -137,15 +136,15 @@ class Settling:
         ):
             self.book.buy(self.everything())
         if self.open and not self.book.cost(self.everything()):
-            self.settled, how = {}, "all"
+            self.settled, complete = {}, True
             self.fill()
         found = self.tests()
         for pair in self.open:
-            # Differences that nothing is known of are forecast as 0, which shows nothing.
-            verdict = (
-                verdict_of(found[pair], self.plan) if self.seen(pair) else Verdict.INCONCLUSIVE
-            )
-            self.close(pair, verdict, how)
+            if complete or (pair in self.sampled and self.enough(pair)):
+                verdict = verdict_of(found[pair], self.plan)
+                self.close(pair, verdict, "all" if complete else "budget")
+            else:  # what is forecast shows nothing
+                self.close(pair, Verdict.INCONCLUSIVE, "open")
         return [self.settled[p] for p in range(len(self.pairs))]
 
 
@@ -161,17 +160,19 @@ def settle_exactly(book: Book, clues: Floats, plan: Plan, *, loss: bool = False)
 
     Returns:
         One for each pair of rankers, by baseline, then by ranker. A verdict is that of all labels;
-        where the budget was spent before, it is one by forecasts.
+        where the budget was spent before, it is "inconclusive".
     """
     state = Settling(book, clues, plan, loss=loss)
-    state.fill()
     for ideal, share in product((False, True) if book.stakes.depth else (False,), SHARES):
         close_certain(state)
-        wanted = weightiest(state, share, ideal=ideal)
-        if not state.open or book.late or not book.affords(wanted):
+        if not state.open or book.late:
             break
-        book.buy(wanted)
+        wanted = weightiest(state, share, ideal=ideal)
+        affordable = wanted[: int(min(book.room, len(wanted)))]
+        book.buy(np.isin(np.arange(len(book.gains)), affordable))
         state.fill()
+        if len(affordable) < len(wanted):
+            break
     close_certain(state)
     return state.finish()
 
@@ -185,8 +186,9 @@ def close_certain(state: Settling) -> None:
             state.close(pair, next(iter(possible)), "bounds")
 
 
-def weightiest(state: Settling, share: float, *, ideal: bool) -> Bools:
-    """This share of the labels that can move an open pair, or beyond these, of an ideal's."""
+def weightiest(state: Settling, share: float, *, ideal: bool) -> npt.NDArray[np.intp]:
+    """Of this share of the labels that can move an open pair, or beyond these, of an ideal's, the
+    units whose label is not known, weightiest first."""
     influence = state.influence(state.open)
     candidates = influence > 0
     if ideal:
@@ -194,9 +196,8 @@ def weightiest(state: Settling, share: float, *, ideal: bool) -> Bools:
         candidates, influence = ~candidates, state.book.stakes.weights.max(axis=0)
     influence = np.where(candidates, influence, -1.0)
     count = math.ceil(share * np.count_nonzero(candidates))
-    wanted = np.zeros(len(influence), dtype=np.bool_)
-    wanted[np.argsort(-influence, kind="stable")[:count]] = True
-    return wanted
+    wanted = np.argsort(-influence, kind="stable")[:count]
+    return wanted[~(state.book.known | state.book.failed)[wanted]]
 
 
 def settle_likely(
@@ -223,6 +224,8 @@ def settle_likely(
     for share in SHARES:
         chances, affordable = drawn_chances(state, draws, before, share)
         book.buy(union(chances, draws))
+        if book.exhausted:  # an earlier look is whole, and this one is no sample
+            break
         read(state, chances, draws)
         close_likely(state)
         before = share
@@ -249,7 +252,9 @@ def drawn_chances(
         middle = (low + high) / 2
         fits = state.book.affords(union(chances(middle), draws))
         low, high = (middle, high) if fits else (low, middle)
-    return chances(low), False
+    found = chances(low)
+    # A label that failed has changed what there is to draw: then no more are.
+    return (found if state.book.affords(union(found, draws)) else {}), False
 
 
 def union(chances: Mapping[int, Floats], draws: Floats) -> Bools:
@@ -262,6 +267,7 @@ def union(chances: Mapping[int, Floats], draws: Floats) -> Bools:
 def read(state: Settling, chances: Mapping[int, Floats], draws: Floats) -> None:
     """Estimates each open pair from its own sample."""
     forecasts, book = state.book.forecasts(state.clues), state.book
+    state.sampled |= chances.keys()
     for pair, chance in chances.items():
         sampled = (draws < chance) & book.known
         state.estimates[pair] = estimate(

@@ -84,8 +84,8 @@ def agreement(
     )
     found: list[Probed] = []
     if probing:
-        with session.console.task("probing") as progress:
-            found = probe(chosen, probing, progress=progress)
+        with project.store() as store, session.console.task("probing") as progress:
+            found = probe(chosen, probing, progress=progress, store=store)
     result = agreement_result(meeting) | {"probes": [probe_result(p) for p in found]}
 
     def show(out: Console) -> None:

@@ -281,9 +281,7 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
         markup=False,
     )
     if labelling.skipped:
-        out.print(
-            f"labels that no verdict hangs on, and that were not bought: {labelling.skipped:,}"
-        )
+        out.print(f"labels that were not bought: {labelling.skipped:,}")
     if labelling.failed or labelling.refused:
         out.print(
             f"[yellow]{labelling.failed:,} labels failed and {labelling.refused:,} were refused; "

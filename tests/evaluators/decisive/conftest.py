@@ -33,6 +33,7 @@ class Collected:
     Attributes:
         judgments: of every pair of query id and document id of the pool whose label does not fail.
         asked: pairs in the order in which labels were asked for.
+        answers: how many the labeler gives before a budget of its own is spent.
     """
 
     runs: Sequence[Run]
@@ -41,10 +42,13 @@ class Collected:
     pool: Mapping[str, Sequence[str]]
     judgments: Mapping[Pair, Judgment]
     asked: list[Pair] = field(default_factory=list[Pair])
+    answers: int = 1_000_000
 
     def buy(self, pairs: Sequence[Pair]) -> dict[Pair, Judgment]:
+        answered = pairs[: max(0, self.answers - len(self.asked))]
         self.asked.extend(pairs)
-        return {p: self.judgments[p] for p in pairs if p in self.judgments}
+        lost = Judgment.failed("labeler", "no answer")
+        return {p: self.judgments.get(p, lost) for p in answered}
 
     @property
     def judged(self) -> dict[str, dict[str, Judgment]]:
