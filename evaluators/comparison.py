@@ -37,6 +37,7 @@ __all__ = [
     "check_names",
     "compare",
     "summary_of",
+    "ungraded_of",
 ]
 
 Ungraded = Mapping[str, Collection[str]]
@@ -182,6 +183,14 @@ def check_baselines(baselines: int, rankers: int) -> None:
             "one at least is, and one at least is not",
             remedy="name the baselines first, then the rankers to compare with them",
         )
+
+
+def ungraded_of(runs: Sequence[Run], query_ids: Sequence[str], judged: Judged) -> Ungraded:
+    """What the runs hold and nobody has graded, by query."""
+    return {
+        q: {h.document_id for r in runs for h in r.hits(q)} - judged.get(q, {}).keys()
+        for q in query_ids
+    }
 
 
 def summarise(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from relevance_eval.errors import InputError, UsageError
 from relevance_eval.evaluators.audit import Audit, not_random
 from relevance_eval.evaluators.contrasted import Scope, apart, error, sample_of, unlike
+from relevance_eval.evaluators.difference import without_rounding
 from relevance_eval.evaluators.judgment import GRADES, Judgment
 from relevance_eval.evaluators.measures import Measure, Values, measure_run
 from relevance_eval.evaluators.qrels import Qrels
@@ -22,8 +23,6 @@ from relevance_eval.evaluators.statistics.prediction_powered import Powered, pre
 __all__ = ["Audited", "Bias", "Correction", "audited", "correct"]
 
 Floats = npt.NDArray[np.float64]
-TIE = 1e-9
-"""Values that are closer than this differ by rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +210,7 @@ def distinct(notes: Sequence[str]) -> list[str]:
 
 
 def difference(ranker: Floats, baseline: Floats) -> Floats:
-    apart = ranker - baseline
-    return np.where(np.abs(apart) < TIE, 0.0, apart)
+    return without_rounding(ranker - baseline)
 
 
 def bias(error: Interval, baseline: str, ranker: str) -> Bias:

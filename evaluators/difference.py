@@ -26,7 +26,15 @@ from relevance_eval.evaluators.statistics import (
 from relevance_eval.evaluators.statistics.spread import standard_deviation
 from relevance_eval.evaluators.verdict import Verdict, decide
 
-__all__ = ["TIE", "Column", "Difference", "differences", "per_query", "verdict_of"]
+__all__ = [
+    "TIE",
+    "Column",
+    "Difference",
+    "differences",
+    "per_query",
+    "verdict_of",
+    "without_rounding",
+]
 
 TIE = 1e-9
 """Per-query values that are closer than this count as a tie: they differ by rounding alone."""
@@ -92,7 +100,12 @@ class Difference:
 def per_query(baseline: Mapping[str, float], ranker: Mapping[str, float]) -> Column:
     """Ranker minus baseline; differences of rounding alone are 0."""
     found = np.array([ranker[q] - before for q, before in baseline.items()], dtype=np.float64)
-    return np.where(np.abs(found) < TIE, 0.0, found)
+    return without_rounding(found)
+
+
+def without_rounding(column: Column) -> Column:
+    """Differences of rounding alone are 0."""
+    return np.where(np.abs(column) < TIE, 0.0, column)
 
 
 def differences(

@@ -109,18 +109,18 @@ def with_body(pair: Pair, text: str) -> Pair:
 def probe(
     labeler: Labeler,
     pairs: Sequence[Pair],
+    store: Judgments,
     probes: Mapping[str, Probe] = PROBES,
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
-    store: Judgments | None = None,
     tolerance: float = TOLERANCE,
 ) -> list[Probed]:
     """Grades each pair without and with each change.
 
     Args:
         pairs: of documents that are irrelevant to their query, so that every shift is an error.
-        progress: called with (texts graded, texts to grade).
         store: of what was graded before, and where grades are kept as they come.
+        progress: called with (texts graded, texts to grade).
 
     Raises:
         UsageError: no pairs, or none that the labeler graded both ways.
@@ -129,15 +129,8 @@ def probe(
         raise UsageError("a probe needs pairs of a query and a document that is irrelevant to it")
     made = {name: [change(pair) for pair in pairs] for name, change in probes.items()}
     every = list({p.key: p for both in made.values() for two in both for p in two}.values())
-    grades: dict[PairKey, float] = {}
-    if store:
-        found = label(every, labeler, store, progress, people=False).judgments
-        grades |= {key: j.expected for key, j in found.items() if j.graded}
-    else:
-        for done, (place, judgment) in enumerate(labeler.label(every), start=1):
-            if judgment.graded:
-                grades[every[place].key] = judgment.expected
-            progress(done, len(every))
+    found = label(every, labeler, store, progress, people=False).judgments
+    grades = {key: j.expected for key, j in found.items() if j.graded}
     return [shifted(name, both, grades, tolerance) for name, both in made.items()]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from relevance_eval.errors import ConfigError, InputError, UsageError
 from relevance_eval.evaluators.audit import Audit
 from relevance_eval.evaluators.circularity import Kinship
-from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare
+from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare, ungraded_of
 from relevance_eval.evaluators.document import Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
@@ -276,11 +276,7 @@ def with_ideal(judged: Judged, people: Iterable[Qrels]) -> Judged:
 
 
 def measured(collected: Collected, judged: Judged, plan: Plan) -> Comparison:
-    ungraded = {
-        q.id: {h.document_id for r in collected.runs for h in r.hits(q.id)}
-        - judged.get(q.id, {}).keys()
-        for q in collected.queries
-    }
+    ungraded = ungraded_of(collected.runs, [q.id for q in collected.queries], judged)
     return compare(collected.runs, collected.queries, judged, plan, ungraded)
 
 

@@ -9,7 +9,7 @@ from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.agreement import agree
 from relevance_eval.evaluators.audit import Audit
 from relevance_eval.evaluators.circularity import Kinship
-from relevance_eval.evaluators.comparison import Comparison, Contrast, condensed
+from relevance_eval.evaluators.comparison import Comparison, Contrast, condensed, ungraded_of
 from relevance_eval.evaluators.contrasted import equivalence_p, non_inferiority_p
 from relevance_eval.evaluators.correction import (
     Audited,
@@ -184,9 +184,7 @@ def measured(
     """
     lost = set(comparison.unanswered)
     ids = [q.id for q in queries if q.id not in lost]
-    ungraded = {
-        q: {h.document_id for r in runs for h in r.hits(q)} - alone.get(q, {}).keys() for q in ids
-    }
+    ungraded = ungraded_of(runs, ids, alone)
     return {
         run.ranker: measure_run(condensed(run, ungraded), ids, alone, comparison.plan.primary)
         for run in runs

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import special
 
 from relevance_eval.evaluators.decisive.stakes import Stakes, divided
-from relevance_eval.evaluators.difference import TIE
+from relevance_eval.evaluators.difference import without_rounding
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.statistics import sign_flip_p
 from relevance_eval.evaluators.verdict import Verdict
@@ -59,7 +59,7 @@ def box_of(stakes: Stakes, weights: Floats, gains: Floats) -> Box:
 
 def unrounded(ends: Floats) -> Floats:
     """Differences of rounding alone are 0, as they are where all labels are known."""
-    return np.where(np.abs(ends) < TIE, 0.0, ends)
+    return without_rounding(ends)
 
 
 def toward(sums: Floats, ideals: Floats, limit: float) -> Floats:

@@ -32,7 +32,7 @@ from relevance_eval.evaluators.decisive.settle import (
     settle_likely,
 )
 from relevance_eval.evaluators.decisive.stakes import Stakes, divided, stakes_of
-from relevance_eval.evaluators.difference import TIE, Difference, differences
+from relevance_eval.evaluators.difference import Difference, differences, without_rounding
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.judgment import GRADES, Judgment
 from relevance_eval.evaluators.label_noise import LabelNoise, widened
@@ -48,6 +48,8 @@ __all__ = ["Budget", "check_decisive", "compare_decisively"]
 
 Floats = npt.NDArray[np.float64]
 IDEAL_DRAWS = 50
+SAMPLED = ("sample", "budget", "all")
+"""Ways of settling whose estimates do not lean on forecasts: parts of them can be tested too."""
 Cheap = Mapping[str, Mapping[str, Judgment]]
 Buy = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Judgment]]
 """Labels of these pairs of query id and document id: a failure where one failed, and nothing where
@@ -187,18 +189,18 @@ def summarised(
     runs: Sequence[Run], book: Book, settled: Sequence[Settled], clues: Floats, plan: Plan
 ) -> list[RankerSummary]:
     """Baselines by known and forecast labels, rankers by their differences from the first one."""
-    ids, forecasts = book.stakes.query_ids, book.forecasts(clues)
+    stakes, forecasts = book.stakes, book.forecasts(clues)
+    columns = [
+        filled(stakes, stakes.weights[row], book.gains, forecasts, plan.seed).column
+        for row in range(plan.baselines)
+    ]
+    of_first = settled[: len(runs) - plan.baselines]
+    columns += [columns[0] + s.estimate.column for s in of_first]
     found: list[RankerSummary] = []
-    for row, run in enumerate(runs):
-        base = 0 if row >= plan.baselines else row
-        values = filled(
-            book.stakes, book.stakes.weights[base], book.gains, forecasts, plan.seed
-        ).column
-        if row >= plan.baselines:
-            values = values + settled[row - plan.baselines].estimate.column
-        shown = {str(plan.primary): values, f"Judged@{len(book.stakes.worth)}": covered(book, row)}
-        named = {m: dict(zip(ids, v.tolist(), strict=True)) for m, v in shown.items()}
-        found.append(summary_of(run, named, ids))
+    for row, (run, values) in enumerate(zip(runs, columns, strict=True)):
+        shown = {str(plan.primary): values, f"Judged@{len(stakes.worth)}": covered(book, row)}
+        named = {m: dict(zip(stakes.query_ids, v.tolist(), strict=True)) for m, v in shown.items()}
+        found.append(summary_of(run, named, stakes.query_ids))
     return found
 
 
@@ -217,7 +219,7 @@ def contrasts(
     queries: Sequence[Query],
     plan: Plan,
 ) -> list[Contrast]:
-    columns = [np.where(np.abs(s.estimate.column) < TIE, 0.0, s.estimate.column) for s in settled]
+    columns = [without_rounding(s.estimate.column) for s in settled]
     margin, primary = plan.rule.margin, str(plan.primary)
     tested = differences(columns, primary, plan, margin=margin)
     sliced = slices(columns, queries, plan, margin=margin, drawn=[None] * len(columns))
@@ -243,7 +245,7 @@ def contrasts(
                 verdict=settled[place].verdict,
                 differences={primary: difference},
                 changes=changes(summaries[baseline], after, queries, plan),
-                slices=sliced[place],
+                slices=sliced[place] if settled[place].how in SAMPLED else (),
                 settled=settled[place],
             )
         )

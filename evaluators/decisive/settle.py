@@ -20,7 +20,12 @@ from relevance_eval.evaluators.decisive.bounds import (
 )
 from relevance_eval.evaluators.decisive.sample import Estimate, chances_of, estimate, filled
 from relevance_eval.evaluators.decisive.stability import likely_losses, likely_verdicts
-from relevance_eval.evaluators.difference import TIE, Difference, differences, verdict_of
+from relevance_eval.evaluators.difference import (
+    Difference,
+    differences,
+    verdict_of,
+    without_rounding,
+)
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.verdict import Verdict
 
@@ -95,8 +100,7 @@ class Settling:
 
     def tests(self) -> list[Difference]:
         """All pairs of rankers, corrected together, as they were last estimated."""
-        columns = [self.estimates[p].column for p in range(len(self.pairs))]
-        columns = [np.where(np.abs(c) < TIE, 0.0, c) for c in columns]
+        columns = [without_rounding(self.estimates[p].column) for p in range(len(self.pairs))]
         return differences(columns, str(self.plan.primary), self.plan, margin=self.margin)
 
     def close(self, pair: int, verdict: Verdict, how: How) -> None:

@@ -85,7 +85,7 @@ def agreement(
     found: list[Probed] = []
     if probing:
         with project.store() as store, session.console.task("probing") as progress:
-            found = probe(chosen, probing, progress=progress, store=store)
+            found = probe(chosen, probing, store, progress=progress)
     result = agreement_result(meeting) | {"probes": [probe_result(p) for p in found]}
 
     def show(out: Console) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "compared", "published"]
 
-DECISIVE = ("mean", "low", "high", "p_corrected", "queries")
+FIGURES = ("mean", "low", "high", "p_corrected", "queries")
 
 
 @click.command()
@@ -111,10 +111,10 @@ def published(session: Session, project: Project, answer: Mapping[str, Any] | No
         if answer is None:
             check_set_up(client)
         else:
-            publish(client, decisive(answer))
+            publish(client, counted(answer))
 
 
-def decisive(answer: Mapping[str, Any]) -> dict[str, Any]:
+def counted(answer: Mapping[str, Any]) -> dict[str, Any]:
     """The answer with the figures that its verdicts rest on: corrected ones where there are any."""
     result = answer["result"]
     primary = result["plan"]["primary"]
@@ -122,6 +122,6 @@ def decisive(answer: Mapping[str, Any]) -> dict[str, Any]:
     for contrast in result["comparisons"]:
         found = contrast["differences"][primary]
         corrected: dict[str, Any] = contrast["corrected"] or {}
-        found = found | {k: corrected[k] for k in DECISIVE if k in corrected}
+        found = found | {k: corrected[k] for k in FIGURES if k in corrected}
         contrasts.append(contrast | {"differences": contrast["differences"] | {primary: found}})
     return {**answer, "result": result | {"comparisons": contrasts}}

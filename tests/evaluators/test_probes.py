@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.document import MAX_FIELD_CHARACTERS, Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.judgments import Judgments
 from relevance_eval.evaluators.labelers.load import load_labeler
+from relevance_eval.evaluators.labelling import Labeler
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.probes import PROBES, Probed, instructed, padded, planted, probe
 from relevance_eval.evaluators.qrels import read_qrels
@@ -46,6 +50,12 @@ def pairs(count: int = 10, words: int = 80) -> list[Pair]:
     ]
 
 
+def probed(labeler: Labeler, pairs: Sequence[Pair], **options: Any) -> list[Probed]:
+    """With a store of its own."""
+    with TemporaryDirectory() as folder, Judgments(Path(folder) / "store.sqlite") as store:
+        return probe(labeler, pairs, store, **options)
+
+
 def shifts(found: Sequence[Probed]) -> Mapping[str, float]:
     return {p.probe: p.shift.mean for p in found}
 
@@ -79,25 +89,25 @@ def test_a_document_without_a_body_or_with_a_huge_one_can_be_probed(
 
 
 def test_a_labeler_that_counts_query_words_is_moved_by_planted_ones() -> None:
-    found = probe(ByWords(lambda query, words: 3 * bool({*query.split()[:2]} & {*words})), pairs())
+    found = probed(ByWords(lambda query, words: 3 * bool({*query.split()[:2]} & {*words})), pairs())
     assert shifts(found) == {"planted words": 3.0, "length": 0.0, "instructions": 0.0}
     assert [p.moved for p in found] == [True, False, False]
     assert {(p.queries, p.pairs, p.ungraded) for p in found} == {(5, 10, 0)}
 
 
 def test_a_labeler_that_likes_length_is_moved_by_padding() -> None:
-    found = probe(ByWords(lambda query, words: min(len(words) // 100, 3)), pairs(words=60))
+    found = probed(ByWords(lambda query, words: min(len(words) // 100, 3)), pairs(words=60))
     assert shifts(found) == {"planted words": 0.0, "length": 3.0, "instructions": 0.0}
 
 
 def test_a_labeler_that_obeys_documents_is_moved_by_instructions() -> None:
-    found = probe(ByWords(lambda query, words: 3 if "Grade" in words else 0), pairs())
+    found = probed(ByWords(lambda query, words: 3 if "Grade" in words else 0), pairs())
     assert shifts(found) == {"planted words": 0.0, "length": 0.0, "instructions": 3.0}
 
 
 def test_a_shift_that_is_let_pass_moves_nobody() -> None:
     labeler = ByWords(lambda query, words: 3 if "Grade" in words else 0)
-    assert not any(p.moved for p in probe(labeler, pairs(), tolerance=3.0))
+    assert not any(p.moved for p in probed(labeler, pairs(), tolerance=3.0))
 
 
 def test_the_query_is_the_unit() -> None:
@@ -105,40 +115,50 @@ def test_the_query_is_the_unit() -> None:
     four = [Pair(Query("a" if n < 3 else "b", "x y"), p.document) for n, p in enumerate(pairs(4))]
     moved = {p.document.fields["body"].split()[1] for p in four[:3]}
     labeler = ByWords(lambda query, words: 3 * ("Grade" in words and bool(moved & set(words))))
-    found = {p.probe: p for p in probe(labeler, four)}
+    found = {p.probe: p for p in probed(labeler, four)}
     assert found["instructions"].shift.mean == 1.5
     assert (found["instructions"].queries, found["instructions"].pairs) == (2, 4)
 
 
 def test_one_query_shows_a_shift_and_no_more() -> None:
-    found = probe(ByWords(lambda query, words: 3 if "Grade" in words else 0), pairs(2))
+    found = probed(ByWords(lambda query, words: 3 if "Grade" in words else 0), pairs(2))
     assert found[2].shift == (3.0, None, None)
     assert not found[2].moved
 
 
 def test_pairs_that_the_labeler_fails_on_are_left_out_and_counted() -> None:
-    found = probe(ByWords(lambda query, words: None if "8" in words else 0), pairs())
+    found = probed(ByWords(lambda query, words: None if "8" in words else 0), pairs())
     assert {(p.pairs, p.ungraded) for p in found} == {(9, 1)}
 
 
 def test_a_labeler_that_grades_nothing_is_told() -> None:
     with pytest.raises(UsageError, match="planted words: the labeler graded no pair"):
-        probe(ByWords(lambda query, words: None), pairs())
+        probed(ByWords(lambda query, words: None), pairs())
 
 
 def test_no_pairs_are_told() -> None:
     with pytest.raises(UsageError, match="needs pairs"):
-        probe(ByWords(lambda query, words: 0), [])
+        probed(ByWords(lambda query, words: 0), [])
 
 
 def test_progress_counts_each_text_once() -> None:
     seen: list[tuple[int, int]] = []
-    probe(
+    probed(
         ByWords(lambda query, words: 0),
         pairs(),
         progress=lambda done, all: seen.append((done, all)),
     )
-    assert seen == [(n, 50) for n in range(1, 51)]  # 10 as they are, 10 cut, 30 changed
+    assert seen[-1] == (50, 50)  # 10 as they are, 10 cut, 30 changed
+
+
+def test_what_was_graded_is_kept_and_not_asked_again(tmp_path: Path) -> None:
+    asked: list[str] = []
+    labeler = ByWords(lambda query, words: asked.append(query) or 0)
+    with Judgments(tmp_path / "store.sqlite") as store:
+        first = probe(labeler, pairs(), store)
+        assert len(asked) == 50
+        assert probe(labeler, pairs(), store) == first
+    assert len(asked) == 50
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +177,7 @@ def irrelevant() -> list[Pair]:
 def test_the_builtin_labeler_follows_planted_words_and_not_length_or_orders(
     irrelevant: list[Pair],
 ) -> None:
-    found = {p.probe: p for p in probe(load_labeler("builtin", threads=1), irrelevant)}
+    found = {p.probe: p for p in probed(load_labeler("builtin", threads=1), irrelevant)}
     assert found["planted words"].moved  # a sentence encoder cannot but see them: some 0.7 grades
     assert 0.3 < found["planted words"].shift.mean < 1.2
     assert not found["length"].moved

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from relevance_eval.cli.compare import decisive
+from relevance_eval.cli.compare import counted
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Hit, Result, Run
@@ -227,7 +227,7 @@ def test_a_report_and_an_index_have_the_figures_that_decide(
     cli: Cli, answer: Answer, audited: Path
 ) -> None:
     found = answer(*words("compare", *grade(audited, like=0)), cwd=audited)
-    (contrast,) = decisive({"result": found})["result"]["comparisons"]
+    (contrast,) = counted({"result": found})["result"]["comparisons"]
     told = contrast["differences"]["EnDCG@10"]
     assert {k: told[k] for k in ("mean", "low", "high")} == {
         k: found["comparisons"][0]["corrected"][k] for k in ("mean", "low", "high")
