@@ -264,7 +264,8 @@ def p_value(p: float) -> str:
 
 
 def settled(part: SettledPart) -> str:
-    return settled_text(part.how, part.low, part.high)
+    text = settled_text(part.how, part.low, part.high)
+    return text[0].upper() + text[1:]
 
 
 def share(value: float) -> str:
