@@ -24,7 +24,6 @@ MARK = "'"
 LONGEST_TEXT = 1000
 LONGEST_TITLE = 300
 LONGEST_EXCERPT = 700
-LARGEST_CELL = 1 << 20
 DELIMITERS = (",", ";", "\t")
 """Spreadsheet programs save with the one of the language they are set to."""
 
@@ -180,7 +179,6 @@ def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     text = text_of(path)
     head = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=head.count)
-    csv.field_size_limit(LARGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         names = [name.strip() for name in next(reader, list[str]())]
