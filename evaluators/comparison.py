@@ -159,9 +159,13 @@ def compare(
 
 
 def answered(runs: Sequence[Run], queries: Sequence[Query]) -> tuple[list[Query], list[str]]:
-    """The queries to measure on, and the ids of those for which a ranker's search failed."""
+    """The queries to measure on, and the ids of those for which a ranker's search failed.
+
+    By id: what is drawn at random for a query must not hang on its place in the set.
+    """
     failed = {q for run in runs for q, result in run.results.items() if result.failed}
-    return [q for q in queries if q.id not in failed], [q.id for q in queries if q.id in failed]
+    rising = sorted(queries, key=lambda q: q.id)
+    return [q for q in rising if q.id not in failed], [q.id for q in rising if q.id in failed]
 
 
 def check_names(names: Sequence[str]) -> None:

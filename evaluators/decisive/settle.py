@@ -36,7 +36,7 @@ Bools = npt.NDArray[np.bool_]
 Mode = Literal["exact", "decisive"]
 How = Literal["bounds", "sample", "all", "budget", "open"]
 
-SHARES = (0.1, 0.15, 0.2, 0.27, 0.35, 0.45, 0.6, 0.8, 1.0)
+SHARES = (0.06, 0.08, 0.11, 0.15, 0.2, 0.26, 0.33, 0.42, 0.53, 0.67, 0.83, 1.0)
 """Of the labels that can move a difference, those known at each look."""
 FEWEST = 20
 """Labels that move a difference, below which a sample of them settles nothing."""

@@ -20,9 +20,6 @@ from relevance_eval.evaluators.run import Hit, Result, Run
 from relevance_eval.evaluators.verdict import Rule, Verdict
 
 PLAN = Plan(others=(parse_measure("RR"),), rule=Rule(margin=0.05), permutations=300, resamples=300)
-STUDENTS = ("low", "high", "low_queries", "high_queries", "low_t", "high_t", "detectable", "p_t")
-MARGINS = ("p_equivalent", "p_non_inferior")
-"""These and Student's rest on a standard deviation, whose last bit depends on the order."""
 OPPOSITE = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
 
 Grades = tuple[int, ...]
@@ -69,16 +66,6 @@ def by_pair(found: Comparison) -> dict[tuple[str, str], Contrast]:
     return {(c.baseline, c.ranker): c for c in found.contrasts}
 
 
-def same_but_for_the_last_bits(one: Contrast, other: Contrast) -> None:
-    """Bit for bit; what rests on a standard deviation to 9 digits."""
-    assert (other.verdict, other.flip_risk) == (one.verdict, one.flip_risk)
-    for name, before in one.differences.items():
-        old, new = asdict(before), asdict(other.differences[name])
-        for field in (*STUDENTS, *MARGINS):
-            assert new.pop(field) == pytest.approx(old.pop(field), rel=1e-9, abs=1e-12), field
-        assert new == old
-
-
 @FEW
 @given(COLLECTED, st.integers(0, 2**32), st.sampled_from(["holm", "maxt"]))
 def test_the_order_of_the_queries_does_not_matter_for_several_rankers_and_slices(
@@ -89,12 +76,21 @@ def test_the_order_of_the_queries_does_not_matter_for_several_rankers_and_slices
     runs, judged = [collected.run(n) for n in range(3)], collected.judged()
     plain = compare(runs, collected.queries(), judged, plan)
     shuffled = compare(runs, collected.queries(order), judged, plan)
-    for one, other in zip(plain.contrasts, shuffled.contrasts, strict=True):
-        same_but_for_the_last_bits(one, other)
-        for old, new in zip(one.slices, other.slices, strict=True):
-            assert (new.tag, new.value, new.verdict) == (old.tag, old.value, old.verdict)
-            assert new.difference.mean == old.difference.mean
-            assert new.difference.p_corrected == old.difference.p_corrected
+    assert shuffled.contrasts == plain.contrasts
+
+
+def test_the_order_of_the_queries_does_not_matter_where_labels_are_in_doubt() -> None:
+    collected = Collected([(0, 1, 2, 3, 1, 0)] * 30, seed=6)
+    doubtful = {
+        q: {d: Judgment.with_cuts("m", [0.1, 0.4, 0.4, 0.1], ()) for d in row}
+        for q, row in collected.judged().items()
+    }
+    order = random.Random(1).sample(range(30), 30)
+    runs, plan = [collected.run(n) for n in range(2)], replace(PLAN, label_draws=200)
+    plain = compare(runs, collected.queries(), doubtful, plan)
+    shuffled = compare(runs, collected.queries(order), doubtful, plan)
+    assert plain.contrasts[0].flip_risk
+    assert shuffled.contrasts == plain.contrasts
 
 
 @FEW

@@ -152,4 +152,4 @@ def test_the_mean_with_all_labels_lies_in_the_range(
             made = estimate(stakes, weights, gains, forecasts, chances, sampled, draw)
             (low, _, high), _ = likely_range(made, 9)
             missed += not low <= truth <= high
-    assert missed <= 2  # of 120, where 2 % over nine looks together are accepted
+    assert missed <= 5  # of 120, where 10 % over nine looks together are accepted
