@@ -8,7 +8,13 @@ is drawn from the 54 with replacement, since 54 are too few for the larger audit
 it without; the truth is the difference over the 54. Where the population is the 54 themselves, the
 truth is the same and only the audit is drawn.
 
+With --labels decisive, the labeler's values are those of a comparison that buys few labels of a
+population of 200 (the lists to depth 10, and people's grades of what is in them), beside those of
+all labels, on the same populations and audits.
+
     python benchmarks/audit_coverage.py --data ../shared/data --store /tmp/coverage.sqlite
+    python benchmarks/audit_coverage.py --data ../shared/data --store /tmp/coverage.sqlite \
+        --labels decisive --labelers GPT-4o built-in --trials 200
 """
 
 from __future__ import annotations
@@ -19,13 +25,17 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from chained import Chain, Corrected, corrected
+from decision import decision
+from prepared import DEPTH, Prepared
 
+from relevance_eval.evaluators.decisive.comparison import cheap_gains
 from relevance_eval.evaluators.document import read_corpus
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.judgments import Judgments
@@ -37,7 +47,11 @@ from relevance_eval.evaluators.qrels import Qrels, read_qrels
 from relevance_eval.evaluators.query import Query, read_queries
 from relevance_eval.evaluators.run import Hit, Result, Run, order_hits
 from relevance_eval.evaluators.statistics import mean_interval
-from relevance_eval.evaluators.statistics.prediction_powered import Sample, prediction_powered
+from relevance_eval.evaluators.statistics.prediction_powered import (
+    Powered,
+    Sample,
+    prediction_powered,
+)
 from relevance_eval.exporters.builtin.bm25 import Bm25
 
 Floats = npt.NDArray[np.float64]
@@ -52,6 +66,11 @@ MODELS = {
 BUILTIN = "built-in"
 SETTINGS = ((54, 20), (200, 20), (1000, 20), (200, 50), (1000, 50), (1000, 100))
 """Queries in the population, and audited ones."""
+CHAINED = 200
+"""Queries in the population of which few labels are bought."""
+AUDITS = (20, 50, 100)
+DRAWN = 4
+"""Audits of each size from one population."""
 WORD = re.compile(r"[a-z0-9]+")
 FUNCTION_WORDS = frozenset(
     WORD.findall("a an and are by do does for how in is of on or the to what who")
@@ -304,6 +323,87 @@ def correlations(people: Floats, labeler: Floats) -> list[float]:
     ]
 
 
+# few labels, and an audit of what they say
+
+
+def chains(
+    collection: Collection, folder: Path, runs: Sequence[Run], grades: Judged, cheap: Judged | None
+) -> list[Chain]:
+    """Every pair of rankers.
+
+    Args:
+        cheap: another labeler's grades, which forecast those that are not bought.
+    """
+    documents = read_corpus(folder / "corpus.jsonl")
+    shown = [top(run) for run in runs]
+    people = certain(collection.people, "people")
+    found: list[Chain] = []
+    for pair in combinations(shown, 2):
+        one, human = (
+            decision(Prepared(collection.queries, pair, documents, [], judged), pair, MEASURE)
+            for judged in (grades, people)
+        )
+        if cheap:
+            gains = cheap_gains(one.stakes, MEASURE, cheap)
+            one = replace(one, clues=np.column_stack([one.clues, gains]))
+        found.append(Chain(one, human.column(human.gains)))
+    return found
+
+
+def top(run: Run) -> Run:
+    results = {q: replace(r, hits=r.hits[:DEPTH]) for q, r in run.results.items()}
+    return Run(run.ranker, results)
+
+
+def chain_table(named: Mapping[str, Sequence[Chain]], options: argparse.Namespace) -> Iterator[str]:
+    """Lines of Markdown; labels in shares of the population's pool."""
+    yield (
+        "| labeler | audit | labels bought | and of the audited queries "
+        "| corrected holds, all labels | few labels | width, all labels | few labels "
+        "| λ, all labels | few labels | populations, intervals |"
+    )
+    yield "|---" * 11 + "|"
+    for name, pairs in named.items():
+        generator = np.random.default_rng(options.seed)
+        rows: list[Corrected] = []
+        for trial in range(options.trials):
+            place = int(generator.integers(len(pairs)))
+            rows += corrected(pairs[place], CHAINED, AUDITS * DRAWN, [options.seed, trial])
+        for size in AUDITS:
+            yield chain_row(name, [r for r in rows if r.audit == size], options.trials)
+
+
+def chain_row(name: str, rows: Sequence[Corrected], populations: int) -> str:
+    both = [[r.all_labels for r in rows], [r.few for r in rows]]
+
+    def covered(found: Sequence[Powered]) -> float:
+        pairs = zip(found, rows, strict=True)
+        return float(np.mean([holds(powered.interval, row.truth) for powered, row in pairs]))
+
+    holding = " | ".join(f"{covered(found):.1%}" for found in both)
+    width = " | ".join(f"{np.median([p.width or 1.0 for p in found]):.2f}" for found in both)
+    weight = " | ".join(f"{np.mean([p.weight for p in found]):.2f}" for found in both)
+    bought, graded = np.mean([r.bought for r in rows]), np.mean([r.graded for r in rows])
+    return (
+        f"| {name} | {rows[0].audit} of {CHAINED} | {bought:.0%} | {graded:.0%} | {holding} "
+        f"| {width} | {weight} | {populations}, {len(rows)} |"
+    )
+
+
+def chained(
+    collection: Collection, folder: Path, runs: Sequence[Run], judged: Mapping[str, Judged]
+) -> dict[str, Sequence[Chain]]:
+    """By labeler, and GPT-4o forecast by the built-in one, if both are there."""
+    cheap = judged.get(BUILTIN)
+    named: dict[str, Sequence[Chain]] = {
+        n: chains(collection, folder, runs, grades, None) for n, grades in judged.items()
+    }
+    if cheap and "GPT-4o" in judged:
+        forecast = chains(collection, folder, runs, judged["GPT-4o"], cheap)
+        named["GPT-4o, forecast by the built-in labeler"] = forecast
+    return named
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
@@ -312,6 +412,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--pairs", type=int, default=10, help="pairs of rankers in each trial")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--labels", choices=["all", "decisive"], default="all")
     options = parser.parse_args()
     folder = options.data / "dl20"
     collection = Collection.read(folder)
@@ -323,6 +424,11 @@ def main() -> None:
     }
     if options.store and BUILTIN in options.labelers:
         judged[BUILTIN] = builtin_grades(collection, folder, options.store)
+    if options.labels == "decisive":
+        for line in chain_table(chained(collection, folder, runs, judged), options):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        return
     people = values(runs, collection.queries, certain(collection.people, "people"))
     for run, row in zip(runs, people, strict=True):
         sys.stderr.write(f"{run.ranker}: {MEASURE} {row.mean():.4f}\n")

@@ -49,16 +49,19 @@ class Decision:
         return without_rounding(self.stakes.column(self.weights, gains))
 
     def full(self) -> Difference:
-        plan = self.plan
-        columns = [self.column(self.gains)]
-        return differences(columns, str(plan.primary), plan, margin=plan.rule.margin)[0]
+        return self.tested(self.column(self.gains))
 
-    def settle(self, mode: str, seed: int = 0) -> tuple[Settled, Book]:
+    def tested(self, column: Floats) -> Difference:
+        plan = self.plan
+        return differences([column], str(plan.primary), plan, margin=plan.rule.margin)[0]
+
+    def settle(self, mode: str, seed: int = 0, *, loss: bool = False) -> tuple[Settled, Book]:
         book = Book(self.stakes, lambda places: self.gains[places])
         if mode == "exact":
-            return settle_exactly(book, self.clues, self.plan)[0], book
+            return settle_exactly(book, self.clues, self.plan, loss=loss)[0], book
         names = [f"{q}\n{d}" for q, d in zip(self.stakes.query, self.stakes.documents, strict=True)]
-        return settle_likely(book, self.clues, lots(names, seed), self.plan)[0], book
+        settled = settle_likely(book, self.clues, lots(names, seed), self.plan, loss=loss)
+        return settled[0], book
 
 
 def decision(found: Prepared, runs: Sequence[Run], measure: Measure) -> Decision:

@@ -27,7 +27,7 @@ from decision import PLAN, Decision, decision
 from prepared import COLLECTIONS, DEPTH, Prepared, prepare
 
 from relevance_eval.evaluators.decisive.comparison import cheap_gains, compare_decisively
-from relevance_eval.evaluators.difference import verdict_of
+from relevance_eval.evaluators.difference import verdict_of, without_rounding
 from relevance_eval.evaluators.document import read_corpus
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.judgments import Judgments
@@ -170,6 +170,22 @@ def alarms(one: Decision, seed: int) -> dict[str, bool]:
         "BCa interval": beyond(Interval(full.mean, full.low_bca, full.high_bca)),
         "interval shown": beyond(Interval(full.mean, full.low_queries, full.high_queries)),
         "decisive, its looks and all": settled.verdict in (Verdict.BETTER, Verdict.WORSE),
+        **passes(one, seed),
+    }
+
+
+def passes(one: Decision, seed: int) -> dict[str, bool]:
+    """Whether a gate lets a ranker by whose loss is just what it must not be.
+
+    The margin is 0, so that "no difference" is the loss that must be ruled out.
+    """
+    rule = replace(one.plan.rule, margin=0.0)
+    strict = replace(one, plan=replace(one.plan, rule=rule))
+    settled, _ = strict.settle("decisive", seed, loss=True)
+    estimated = strict.tested(without_rounding(settled.estimate.column))
+    return {
+        "gate, a loss of the margin passes": strict.full().p_non_inferior <= rule.alpha,
+        "the same, decisive": estimated.p_non_inferior <= rule.alpha,
     }
 
 

@@ -8,27 +8,28 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from relevance_eval.errors import ExportError, UsageError, storage_error
+from relevance_eval.errors import ExportError, LabelerError
 from relevance_eval.evaluators.example import Example, read_examples
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS
 from relevance_eval.evaluators.labelling import Labeler
+from relevance_eval.exporters.folders import check_replaceable, replaced
 from relevance_eval.exporters.model_card import Card, place_free
-from relevance_eval.exporters.onnx import MODEL, OUTPUT, export_graph
-from relevance_eval.exporters.parity import EXACT, Parity, check, judge, sample
+from relevance_eval.exporters.onnx import MODEL, OUTPUT, export_continued, export_graph
+from relevance_eval.exporters.parity import EXACT, Parity, check, judge, same, sample
 from relevance_eval.exporters.quantize import FORMS
 from relevance_eval.exporters.settings import ExportSettings
 from relevance_eval.exporters.speed import speeds
 from relevance_eval.exporters.students.base import MINILM
+from relevance_eval.exporters.students.decoder import Decoder
 from relevance_eval.exporters.students.student import Student, load_student
 from relevance_eval.exporters.versions import versions
 
@@ -88,13 +89,13 @@ def export(
         UsageError: `out` is a folder of something else.
         StorageError: the folder cannot be written.
     """
-    check_replaceable(out)
+    check_replaceable(out, RECORD)
     taught = load_student(student)
     training = read_record(student / "training.json")
     examples = sample(read_holdout(student), taught, settings.pairs)
     with replaced(out) as (folder, work):
         base = base_of(training)
-        forms = write_forms(taught, student, settings, base, folder, work)
+        forms = write_forms(taught, student, settings, base, folder, work, examples)
         labelers = {
             name: load_labeler(str(path.absolute()), threads=threads)
             for name, path in forms.items()
@@ -104,6 +105,7 @@ def export(
         fast = speeds(labelers, [e.pair for e in examples[:TIMED]]) if timed else {}
         record = record_of(settings, forms, found)
         finished = labelers[record["form"]]
+        record["reuses_prompt"] = getattr(finished, "reuses_prompt", False)
         describe(folder, finished, training, record)
     return Export(out, finished.fingerprint, record, fast)
 
@@ -115,6 +117,7 @@ def write_forms(
     base: str | None,
     folder: Path,
     work: Path,
+    examples: Sequence[Example],
 ) -> dict[str, Path]:
     """Labelers' folders by the name of the form: float32, and the one that was asked for."""
     manifest = manifest_of(taught, student, settings, base)
@@ -122,11 +125,22 @@ def write_forms(
     for place in {plain, folder}:
         (place / "labeler.json").write_text(manifest, encoding="utf-8")
         shutil.copyfile(student / "tokenizer.json", place / "tokenizer.json")
-    export_graph(taught.module, plain)
+    write_graph(taught, plain, examples)
     if settings.precision == "fp32":
         return {PLAIN: folder}
     FORMS[settings.precision](plain / MODEL, folder / MODEL)
     return {PLAIN: plain, f"ONNX {settings.precision}": folder}
+
+
+def write_graph(taught: Student, folder: Path, examples: Sequence[Example]) -> None:
+    """The graph in float32: a decoder's reads what prompts share once, where it grades the same."""
+    if isinstance(taught.module, Decoder):
+        # an attention of its own kind keeps no such past
+        with suppress(ExportError, LabelerError):
+            export_continued(taught.module, folder)
+            if same(taught, load_labeler(str(folder.absolute())), examples):
+                return
+    export_graph(taught.module, folder)
 
 
 def base_of(training: Mapping[str, Any]) -> str | None:
@@ -223,35 +237,3 @@ def read_holdout(student: Path) -> list[Example]:
     """Raises InputError for a broken row; a file that is missing has no rows."""
     path = student / "holdout.jsonl"
     return read_examples(path) if path.exists() else []
-
-
-def check_replaceable(out: Path) -> None:
-    """Raises UsageError if there is something else than a labeler that was exported before."""
-    taken = out.exists() and not (out / RECORD).is_file()
-    if taken and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(
-            "this is no labeler that was exported before, and it is kept as it is",
-            where=str(out),
-            remedy="name another folder with --out",
-        )
-
-
-@contextmanager
-def replaced(out: Path) -> Generator[tuple[Path, Path]]:
-    """Gives a folder to fill, which takes the place of `out` if all went well, and one to work in.
-
-    Both lie beside `out`, and are gone afterwards. Raises StorageError.
-    """
-    beside = out.with_name(f".{out.name}-{os.getpid()}")
-    new, work, old = (beside / part for part in ("new", "work", "old"))
-    try:
-        new.mkdir(parents=True)
-        work.mkdir()
-        yield new, work
-        if out.exists():
-            out.rename(old)
-        new.rename(out)
-    except OSError as error:
-        raise storage_error(error, out) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -12,7 +12,7 @@ import jinja2
 
 from relevance_eval.errors import ExportError
 
-__all__ = ["Card", "markdown"]
+__all__ = ["KINDS", "Card", "interval", "markdown", "number", "place_free", "rendered"]
 
 TEMPLATE = "card.md.j2"
 LONGEST = 300
@@ -50,24 +50,14 @@ class Card:
         Every value is escaped: no name, origin or note can bring a link, a picture, HTML or a row
         of a table. Raises ExportError if training.json is of another shape.
         """
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent),
-            autoescape=False,  # escapes HTML, and this is Markdown: `finalize` does it
-            finalize=markdown,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            undefined=jinja2.ChainableUndefined,
-        )
         try:
-            text = environment.get_template(TEMPLATE).render(self.values())
+            return rendered(TEMPLATE, self.values())
         except (TypeError, ValueError, AttributeError, jinja2.TemplateError) as error:
             raise ExportError(
                 f"the record of the training is not of the known form: {error}",
                 where="training.json",
                 remedy="run relevance-eval train again",
             ) from None
-        return re.sub(r"\n{3,}", "\n\n", text)
 
     def values(self) -> dict[str, Any]:
         """Names of the template."""
@@ -92,6 +82,7 @@ class Card:
             "calibration": self.training.get("calibration", {}),
             "measures": MEASURES,
             "precision": export["precision"],
+            "reuses_prompt": export.get("reuses_prompt", False),
             "megabytes": export["megabytes"][export["form"]],
             "sizes": export["megabytes"],
             "parity": parity,
@@ -101,6 +92,21 @@ class Card:
             "number": number,
             "interval": interval,
         }
+
+
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    """A template of this folder with its values, each of which `markdown` has made plain."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # escapes HTML, and this is Markdown: `finalize` does it
+        finalize=markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.ChainableUndefined,
+    )
+    text = environment.get_template(template).render(values)
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def markdown(value: object) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,8 +23,17 @@ from optimum.exporters.onnx import OnnxConfig, export
 from optimum.utils import NormalizedTextConfig
 
 from relevance_eval.errors import ExportError
+from relevance_eval.exporters.students.decoder import Decoder, Past
 
-__all__ = ["MODEL", "OPSET", "OUTPUT", "export_graph", "quiet", "save_graph"]
+__all__ = [
+    "MODEL",
+    "OPSET",
+    "OUTPUT",
+    "export_continued",
+    "export_graph",
+    "quiet",
+    "save_graph",
+]
 
 MODEL = "model.onnx"
 OUTPUT = "logits"
@@ -82,6 +91,63 @@ class GraderConfig(OnnxConfig):
         return {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
 
 
+class Continuer(torch.nn.Module):
+    """A decoder whose past is an input, as `optimum` wants to see a model."""
+
+    def __init__(self, decoder: Decoder):
+        super().__init__()
+        self.decoder = decoder
+        self.config: Any = SimpleNamespace()
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, past: Past
+    ) -> tuple[torch.Tensor, ...]:
+        """The logits, then keys and values of each layer in turn: see `Decoder.continued`."""
+        logits, present = self.decoder.continued(input_ids, attention_mask, past)
+        return logits, *(part for layer in present for part in layer)
+
+    def example(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The past of three tokens, which tells how many layers there are, and their shapes."""
+        ids = torch.ones((1, 3), dtype=torch.int64)
+        with torch.inference_mode():
+            _, found = self.decoder.continued(ids, torch.ones_like(ids), [])
+        return [(keys.clone(), values.clone()) for keys, values in found]
+
+
+class ContinuerConfig(GraderConfig):
+    """What `optimum` is told of a graph with a past.
+
+    Its own description of one wants a past for each row of a batch, and a mask over both.
+    """
+
+    def __init__(self, continuer: Continuer):
+        super().__init__(continuer.config, task="text-classification")
+        self.past = continuer.example()
+
+    def layers(self, side: str, axis: str) -> dict[str, dict[int, str]]:
+        names = [f"{side}.{n}.{part}" for n in range(len(self.past)) for part in ("key", "value")]
+        return {name: {2: axis} for name in names}
+
+    @property
+    def inputs(self) -> dict[str, dict[int, str]]:
+        read = {name: AXES for name in ("input_ids", "attention_mask")}
+        return read | self.layers("past_key_values", "past")
+
+    def ordered_inputs(self, model: Any) -> dict[str, dict[int, str]]:
+        """As they are: by itself `optimum` looks for each name among the arguments."""
+        return self.inputs
+
+    @property
+    def outputs(self) -> dict[str, dict[int, str]]:
+        return {OUTPUT: {0: "batch"}} | self.layers("present", "read")
+
+    def generate_dummy_inputs(self, framework: str = "pt", **shapes: Any) -> dict[str, Any]:
+        """Other lengths than any of the model's own widths are likely to be."""
+        usual = super().generate_dummy_inputs(framework, **shapes)
+        del usual["token_type_ids"]
+        return usual | {"past": self.past}
+
+
 def export_graph(module: torch.nn.Module, target: Path) -> Path:
     """Writes `target`/model.onnx in float32, with model.onnx_data if it is above 1.9 GB.
 
@@ -95,22 +161,38 @@ def export_graph(module: torch.nn.Module, target: Path) -> Path:
         ExportError: an operation of it has no ONNX form.
         OSError: the file cannot be written.
     """
-    path = target / MODEL
     grader = Grader(module.float().eval())
+    return write(grader, lambda: GraderConfig(grader.config, task="text-classification"), target)
+
+
+def export_continued(decoder: Decoder, target: Path) -> Path:
+    """Writes `target`/model.onnx in float32 for texts that share their beginning.
+
+    As `export_graph`, with the past as further inputs, `past_key_values.{layer}.key` and `.value`,
+    float32 [1, heads, past, width]: one row for all rows of the batch. `past` may be 0. Further
+    outputs are `present.{layer}.key` and `.value`, float32 [1, heads, past + tokens, width], of
+    the first row: what a beginning read by itself leaves for the texts that go on from there.
+
+    Raises:
+        ExportError: an operation of it has no ONNX form, or its attention keeps no such past.
+        OSError: the file cannot be written.
+    """
+    continuer = Continuer(decoder.float().eval())
+    return write(continuer, lambda: ContinuerConfig(continuer), target)
+
+
+def write(model: Grader | Continuer, config: Callable[[], GraderConfig], target: Path) -> Path:
+    """One file, made by `optimum`. Raises ExportError, OSError."""
+    path = target / MODEL
     try:
         with quiet():
-            export(
-                grader,
-                GraderConfig(grader.config, task="text-classification"),
-                path,
-                opset=OPSET,
-                disable_dynamic_axes_fix=True,
-            )
+            export(model, config(), path, opset=OPSET, disable_dynamic_axes_fix=True)
     except OSError:  # a full disk says nothing about the student
         raise
     except Exception as error:  # the libraries' exceptions share no base
+        inner = model.module if isinstance(model, Grader) else model.decoder
         raise ExportError(
-            f"it has no ONNX form: {reason(error)}", where=type(module).__name__, remedy=REMEDY
+            f"it has no ONNX form: {reason(error)}", where=type(inner).__name__, remedy=REMEDY
         ) from error
     graph = onnx.load(str(path))
     drop_unused_inputs(graph)

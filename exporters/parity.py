@@ -22,11 +22,15 @@ from relevance_eval.exporters.settings import ExportSettings, Precision
 from relevance_eval.exporters.students.calibrate import Calibration
 from relevance_eval.exporters.students.student import Student
 
-__all__ = ["EXACT", "PYTORCH", "Parity", "check", "judge", "sample"]
+__all__ = ["EXACT", "PYTORCH", "Parity", "check", "judge", "same", "sample"]
 
 PYTORCH = "PyTorch"
 EXACT = 0.01
 """Grades by which float32 in ONNX may differ from PyTorch: more is another computation."""
+SAME = 1e-3
+"""Grades by which prompts that share their beginning may differ from whole ones, in float32."""
+FEW, COPIES = 12, 4
+"""Pairs that this is tried on, each often enough for its query to be read once for all of them."""
 ALONE = 24
 """Pairs that are graded once more without neighbours."""
 CHUNK = 64
@@ -136,6 +140,18 @@ def check(
             neighbours=float(differences(alone, [given[i] for i in lonely]).max()),
         )
     return found
+
+
+def same(student: Student, labeler: Labeler, examples: Sequence[Example]) -> bool:
+    """Whether a float32 labeler that reads what prompts share once grades as the student does.
+
+    Raises ExportError if it leaves a pair ungraded, LabelerError if it cannot run.
+    """
+    few = examples[:FEW]
+    tally = Tally(lambda done, total: None, 0)
+    expected = by_student(student)(few, tally)
+    given = by_labeler(labeler.name, labeler)([*few] * COPIES, tally)
+    return bool((differences(given, expected * COPIES) <= SAME).all())
 
 
 def by_student(student: Student) -> Grader:

@@ -212,7 +212,11 @@ def interval_result(interval: Interval) -> dict[str, Any]:
 
 
 def audit_result(judge: Judge) -> dict[str, Any] | None:
-    """What became of an audit; `refusal` says why nothing is corrected. None without an audit."""
+    """What became of an audit; `refusal` says why nothing is corrected. None without an audit.
+
+    `mixed`: people's grades count in uncorrected figures too. `labels` are the labeler's of what
+    people graded, with few labels beyond those of the comparison.
+    """
     found = judge.audited
     if found is None:
         return None
@@ -223,6 +227,7 @@ def audit_result(judge: Judge) -> dict[str, Any] | None:
         "incomplete": dict(found.incomplete),
         "beyond": list(found.beyond),
         "conflicts": found.conflicts,
+        "mixed": judge.mixed,
         "refusal": judge.refusal,
         "notes": list(judge.notes),
         "means": {n: interval_result(p.interval) for n, p in judge.means.items()},

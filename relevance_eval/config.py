@@ -235,7 +235,8 @@ class CompareConfig(Section):
         labels: `all` grades the whole pool; `exact` stops when no other labels could change a
             verdict; `decisive` draws those that matter most, and stops when the others would not,
             with a chance of 98 %.
-        max_labels: that `exact` and `decisive` may ask for; none for no limit.
+        max_labels: that `exact` and `decisive` may ask for, beside those of pairs that people
+            graded for an audit; none for no limit.
         max_minutes: after which they ask for no more; none for no limit.
         forecaster: a labeler that costs next to nothing beside the one that counts, such as
             `builtin`: its grades of all pairs forecast the labels that `decisive` does not buy.

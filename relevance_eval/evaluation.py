@@ -12,6 +12,7 @@ from relevance_eval.errors import ConfigError, InputError, UsageError
 from relevance_eval.evaluators.audit import Audit
 from relevance_eval.evaluators.circularity import Kinship
 from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare, ungraded_of
+from relevance_eval.evaluators.correction import Audited, audited
 from relevance_eval.evaluators.document import Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
@@ -230,29 +231,37 @@ def grade(
     return labelling
 
 
-def grade_alone(
-    project: Project, collected: Collected, task: Task, *, labeler: Labeler
-) -> Labelling:
-    """The labeler's own grades of the pool, also of what people graded."""
-    with project.store() as store, task("labelling what people graded") as progress:
-        return label(collected.pairs, labeler, store, progress, people=False)
-
-
 def heard(
     project: Project,
     collected: Collected,
     comparison: Comparison,
-    alone: Labelling,
-    audit: Audit,
+    found: Audited,
     people: Mapping[str, Qrels],
+    task: Task,
+    *,
+    labeler: Labeler,
+    few: bool = False,
 ) -> Judge:
-    """What people's grades of the audit say of the labeler and of the comparison."""
+    """What people's grades of the audit say of the labeler and of the comparison.
+
+    The labeler grades what people graded too. With few labels it does so last, and for trust
+    alone: labels bought since a query was drawn would set that query's value apart from the others'
+    that it is to correct.
+
+    Args:
+        few: the comparison did without a part of the pool.
+    """
+    pairs = collected.pairs
+    if few:
+        pairs = [p for p in pairs if p.document.id in found.people.get(p.query.id, ())]
+    with project.store() as store, task("labelling what people graded") as progress:
+        alone = label(pairs, labeler, store, progress, people=False)
     judge = judge_labeler(
-        audit,
+        found,
         people,
         collected.runs,
         collected.queries,
-        alone.by_id(collected.pairs),
+        alone.by_id(pairs),
         comparison,
         bar=project.config.labelling.bar,
         relevant=project.config.compare.relevant,
@@ -288,11 +297,12 @@ def thrifty(
     task: Task,
     labeler: Labeler,
     people: Mapping[str, Qrels],
+    found: Audited | None,
 ) -> Evaluation:
-    """Labels and measures by turns."""
+    """Labels and measures by turns; people's grades are labels, or those of an audit."""
     started = time.perf_counter()
     with project.store() as store, task("labelling") as progress:
-        for name, qrels in people.items():
+        for name, qrels in people.items() if not found else ():
             store.add_people(name, collected.pairs, qrels)
         comparison, labelling = compare_thriftily(
             collected.runs,
@@ -304,16 +314,50 @@ def thrifty(
             labeler=labeler,
             store=store,
             progress=progress,
+            people=found is None,
         )
     judged = labelling.by_id(collected.pairs)
     if not labelling.skipped:  # then every measure can be told
         comparison = measured(collected, judged, plan)
-    seconds = {
+    judge = Judge()
+    if found:
+        few = labelling.skipped > 0
+        judge = heard(project, collected, comparison, found, people, task, labeler=labeler, few=few)
+    seconds = steps(collected, labelling, judge, started + labelling.seconds)
+    return Evaluation(collected, labeler, labelling, judged, comparison, seconds, judge)
+
+
+def wholly(
+    project: Project,
+    collected: Collected,
+    plan: Plan,
+    task: Task,
+    labeler: Labeler,
+    people: Mapping[str, Qrels],
+    found: Audited | None,
+) -> Evaluation:
+    """All labels, then the measures; people's grades win over the labeler's."""
+    labelling = grade(project, collected, task, labeler=labeler, people=people)
+    started = time.perf_counter()
+    judged = with_ideal(labelling.by_id(collected.pairs), people.values())
+    comparison = measured(collected, judged, plan)
+    judge = Judge()
+    if found:
+        judge = heard(project, collected, comparison, found, people, task, labeler=labeler)
+    seconds = steps(collected, labelling, judge, started)
+    return Evaluation(collected, labeler, labelling, judged, comparison, seconds, judge)
+
+
+def steps(
+    collected: Collected, labelling: Labelling, judge: Judge, since: float
+) -> dict[str, float]:
+    """Seconds by step; `since`: the clock when the labels of the comparison were there."""
+    alone = judge.labelling.seconds if judge.labelling else 0.0
+    return {
         "pulling": collected.seconds,
-        "labelling": labelling.seconds,
-        "measuring": time.perf_counter() - started - labelling.seconds,
+        "labelling": labelling.seconds + alone,
+        "measuring": time.perf_counter() - since - alone,
     }
-    return Evaluation(collected, labeler, labelling, judged, comparison, seconds)
 
 
 def evaluate(
@@ -334,6 +378,8 @@ def evaluate(
 
     Args:
         audit: the random sample that `people` graded. The labeler then grades what they graded too.
+            With thrift, people's grades are used for nothing else, and what the labeler grades for
+            it is beyond the budget.
         kin: rankers that use a relative of the labeler's model.
         thrift: how to buy no more labels than the verdicts hang on; None for all labels.
 
@@ -346,23 +392,11 @@ def evaluate(
     if audit and isinstance(labeler, People):
         raise UsageError("people are the labeler: there is nobody to correct", where="audit")
     collected = collect(project, names, queries, task, corpus)
+    grades, found = people or {}, None
+    if audit:
+        found = audited(audit, collected.queries, collected.runs, grades, plan.primary)
     if thrift:
-        return replace(
-            thrifty(project, collected, plan, thrift, task, labeler, people or {}),
-            judge=Judge(kin=kin),
-        )
-    labelling = grade(project, collected, task, labeler=labeler, people=people)
-    alone = grade_alone(project, collected, task, labeler=labeler) if audit else None
-    started = time.perf_counter()
-    judged = with_ideal(labelling.by_id(collected.pairs), (people or {}).values())
-    comparison = measured(collected, judged, plan)
-    judge = Judge(kin=kin)
-    if audit and alone:
-        judge = heard(project, collected, comparison, alone, audit, people or {})
-        judge = replace(judge, kin=kin)
-    seconds = {
-        "pulling": collected.seconds,
-        "labelling": labelling.seconds + (alone.seconds if alone else 0.0),
-        "measuring": time.perf_counter() - started,
-    }
-    return Evaluation(collected, labeler, labelling, judged, comparison, seconds, judge)
+        made = thrifty(project, collected, plan, thrift, task, labeler, grades, found)
+    else:
+        made = wholly(project, collected, plan, task, labeler, grades, found)
+    return replace(made, judge=replace(made.judge, kin=kin, mixed=thrift is None))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.agreement import agree
-from relevance_eval.evaluators.audit import Audit
 from relevance_eval.evaluators.circularity import Kinship
 from relevance_eval.evaluators.comparison import Comparison, Contrast, condensed, ungraded_of
 from relevance_eval.evaluators.contrasted import equivalence_p, non_inferiority_p
@@ -15,7 +14,6 @@ from relevance_eval.evaluators.correction import (
     Audited,
     Bias,
     Correction,
-    audited,
     correct,
 )
 from relevance_eval.evaluators.gate import Check, Decision, Gate, Ruling, rule
@@ -31,10 +29,12 @@ from relevance_eval.evaluators.statistics.prediction_powered import Powered
 from relevance_eval.evaluators.trust import Finding, Trust, decide_trust
 from relevance_eval.evaluators.verdict import Verdict, decide
 
-__all__ = ["Corrected", "Judge", "decided", "judge_labeler", "ruled"]
+__all__ = ["LEANING", "Corrected", "Judge", "decided", "judge_labeler", "ruled"]
 
 Judged = Mapping[str, Mapping[str, Judgment]]
 NO_GRADES = "nobody's grades of the audit were given: name them with --qrels FILE"
+LEANING = ("bounds", "open")
+"""Ways of settling few labels whose estimates lean on forecasts."""
 NO_GAIN = (
     "corrected figures count queries without any gain as 0: people and the labeler would leave out "
     "different ones"
@@ -68,14 +68,18 @@ class Judge:
 
     Attributes:
         audited: the part of the audit that counts; None without an audit.
-        labelling: what the labeler alone says of the pool, people's grades left aside.
+        labelling: what the labeler alone says, people's grades left aside: of the pool, or where
+            the comparison took few labels, of the pairs that people graded.
         trust: how far it agrees with people; None without an audit.
         corrected: (baseline, ranker) to the corrected figures, of all pairs or of none.
         means: ranker to its corrected mean.
-        errors: ranker to the labeler's error on its mean.
+        errors: ranker to the labeler's error on its mean; empty where the comparison took few
+            labels: forecasts have a part in its means.
         refusal: why nothing is corrected though there is an audit, in a sentence.
         notes: what a reader has to know of the correction, in sentences.
         kin: rankers that use a relative of the labeler's own model.
+        mixed: people's grades count among the labels of uncorrected figures too; with few labels
+            these are the labeler's alone.
     """
 
     audited: Audited | None = None
@@ -89,6 +93,7 @@ class Judge:
     refusal: str | None = None
     notes: Sequence[str] = ()
     kin: Sequence[Kinship] = ()
+    mixed: bool = True
 
     @property
     def distrusted(self) -> bool:
@@ -112,7 +117,7 @@ class Judge:
 
 
 def judge_labeler(
-    audit: Audit,
+    found: Audited,
     people: Mapping[str, Qrels],
     runs: Sequence[Run],
     queries: Sequence[Query],
@@ -125,23 +130,24 @@ def judge_labeler(
     """Joins an audit with a comparison: trust, and corrected figures where the draw allows them.
 
     Args:
+        found: the audit with people's grades.
         people: grades by person.
         runs, queries: those of the comparison.
-        alone: the labeler's own judgments of the pool, without any of a person.
+        alone: the labeler's own judgments, without any of a person: of the pool, or where few
+            labels were bought, of what people graded.
+        comparison: by all labels, or by few into which no grade of a person went.
         bar: least quadratic-weighted kappa that is good enough, -1 to 1.
         relevant: lowest grade that is relevant.
 
     Raises:
-        InputError: a grade outside the scale.
         UsageError: the bar is no kappa.
     """
     plan = comparison.plan
-    found = audited(audit, queries, runs, people, plan.primary)
     trust = trust_in(found, alone, bar, relevant, plan.seed)
     plain = Judge(audited=found, trust=trust)
     if found.refusal:
         return replace(plain, refusal=found.refusal if people else NO_GRADES)
-    values = measured(runs, queries, alone, comparison)
+    values = values_by_baseline(runs, queries, alone, comparison)
     try:
         corrections = corrections_of(values, runs, queries, found, plan)
     except UsageError as error:
@@ -154,7 +160,9 @@ def judge_labeler(
         plain,
         corrected=verdicts(comparison, corrections),
         means={n: p for c in corrections.values() for n, p in c.rankers.items()},
-        errors={n: b for c in corrections.values() for n, b in c.errors.items()},
+        errors={}
+        if few(comparison)
+        else {n: b for c in corrections.values() for n, b in c.errors.items()},
         notes=[*first.notes, *([NO_GAIN] if plan.no_gain == "skip" else [])],
     )
 
@@ -175,6 +183,39 @@ def trust_in(found: Audited, alone: Judged, bar: float, relevant: int, seed: int
     return trust
 
 
+def few(comparison: Comparison) -> bool:
+    """Whether its figures are estimates from a part of the labels."""
+    return any(c.settled for c in comparison.contrasts)
+
+
+def values_by_baseline(
+    runs: Sequence[Run], queries: Sequence[Query], alone: Judged, comparison: Comparison
+) -> dict[str, Mapping[str, Values]]:
+    """Baseline to ranker to query id to the primary measure as the labeler has it."""
+    baselines = [run.ranker for run in runs[: comparison.plan.baselines]]
+    if few(comparison):
+        return {b: estimated(comparison, b) for b in baselines}
+    return dict.fromkeys(baselines, measured(runs, queries, alone, comparison))
+
+
+def estimated(comparison: Comparison, baseline: str) -> dict[str, Values]:
+    """Ranker to query id to the primary measure, as few labels tell it: the baseline's values, and
+    these with each ranker's estimated difference from it.
+
+    Forecasts and the draw of labels have their part in them. A correction holds for whatever
+    predictions the audit and people have no part in: the more these err, the wider it is.
+    """
+    primary = str(comparison.plan.primary)
+    (own,) = (r.values[primary] for r in comparison.rankers if r.ranker == baseline)
+    found: dict[str, Values] = {baseline: own}
+    for contrast in comparison.contrasts:
+        if contrast.baseline == baseline and contrast.settled:
+            column: list[float] = contrast.settled.estimate.column.tolist()
+            moved = zip(own.items(), column, strict=True)
+            found[contrast.ranker] = {q: value + change for (q, value), change in moved}
+    return found
+
+
 def measured(
     runs: Sequence[Run], queries: Sequence[Query], alone: Judged, comparison: Comparison
 ) -> dict[str, Values]:
@@ -192,7 +233,7 @@ def measured(
 
 
 def corrections_of(
-    values: Mapping[str, Values],
+    values: Mapping[str, Mapping[str, Values]],
     runs: Sequence[Run],
     queries: Sequence[Query],
     found: Audited,
@@ -201,8 +242,8 @@ def corrections_of(
     """Baseline to the correction of all rankers against it."""
     rankers = runs[plan.baselines :]
     return {
-        baseline.ranker: correct(values, [baseline, *rankers], queries, found, plan.primary)
-        for baseline in runs[: plan.baselines]
+        b.ranker: correct(values[b.ranker], [b, *rankers], queries, found, plan.primary)
+        for b in runs[: plan.baselines]
     }
 
 
@@ -225,17 +266,16 @@ def without_interval(comparison: Comparison, corrections: Mapping[str, Correctio
 def verdicts(
     comparison: Comparison, corrections: Mapping[str, Correction]
 ) -> dict[tuple[str, str], Corrected]:
-    pairs = [(c.baseline, c.ranker) for c in comparison.contrasts]
-    found = [corrections[b].contrasts[r] for b, r in pairs]
+    found = [corrections[c.baseline].contrasts[c.ranker] for c in comparison.contrasts]
     settings = comparison.plan.rule
     # Rankers that all find nothing of use are not shown to be equivalent by that.
     useful = any(any(r.values[str(comparison.plan.primary)].values()) for r in comparison.rankers)
     margin = settings.margin if useful else 0.0
     different = holm([powered.p for powered in found])
     equivalent = holm([equivalence_p(powered, margin) for powered in found])
-    rows = zip(pairs, found, different, equivalent, strict=True)
+    rows = zip(comparison.contrasts, found, different, equivalent, strict=True)
     return {
-        (b, r): Corrected(
+        (c.baseline, c.ranker): Corrected(
             verdict=decide(
                 difference=powered.interval.mean, p=p, equivalence_p=same, rule=settings
             ),
@@ -243,10 +283,16 @@ def verdicts(
             p_corrected=p,
             p_equivalent=same,
             p_non_inferior=non_inferiority_p(powered, margin),
-            bias=corrections[b].biases[r],
+            bias=own_bias(c, corrections[c.baseline].biases[c.ranker]),
         )
-        for (b, r), powered, p, same in rows
+        for c, powered, p, same in rows
     }
+
+
+def own_bias(contrast: Contrast, bias: Bias) -> Bias:
+    """The labeler's: where forecasts stand for most labels, the error may be theirs."""
+    settled = contrast.settled
+    return replace(bias, favours=None) if settled and settled.how in LEANING else bias
 
 
 def decided(comparison: Comparison, judge: Judge) -> Comparison:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from relevance_eval.exporters.students.graded import graded
 from relevance_eval.meeting import corpus_of, query_set
 from relevance_eval.project import Project
 
-__all__ = ["changed_settings", "gathered"]
+__all__ = ["changed_settings", "from_grades", "gathered"]
 
 TEACHER = "teacher:"
 
@@ -70,7 +70,7 @@ def gathered(
 
 
 def from_grades(
-    project: Project, sources: dict[str, Qrels], queries: str | None, corpus: str | None
+    project: Project, sources: Mapping[str, Qrels], queries: str | None, corpus: str | None
 ) -> list[Example]:
     asked = query_set(project, queries)
     wanted = frozenset(i for q in sources.values() for grades in q.values() for i in grades)

@@ -12,6 +12,7 @@ import jinja2
 
 from relevance_eval.changed import Changes
 from relevance_eval.figures import Bars, Estimate, Forest, bars, forest
+from relevance_eval.judge import LEANING
 from relevance_eval.saved import (
     ContrastPart,
     DifferencePart,
@@ -137,6 +138,8 @@ def values(saved: Saved, changes: Changes | None, against: str) -> dict[str, Any
         "overview": forest([estimate(s) for s in sections], result.plan.margin),
         "measures": list(result.rankers[0].measures),
         "corrected": any(c.corrected for c in result.comparisons),
+        "leaning": LEANING,
+        "few": any(c.settled for c in result.comparisons),
         "doubtful": any(p.in_doubt for c in result.comparisons for p in c.slices),
         "noisy": any(s.primary.noise is not None for s in sections),
         "problems": list(problems(result.rankers)),

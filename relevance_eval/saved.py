@@ -201,7 +201,9 @@ class AuditPart(Part):
     complete: int
     refusal: str | None
     notes: list[str]
+    mixed: bool = True
     labeler_errors: dict[str, IntervalPart]
+    labels: LabelsPart | None = None
 
 
 class TrustPart(Part):

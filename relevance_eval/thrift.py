@@ -63,16 +63,13 @@ def check_thrift(
 ) -> None:
     """Raises UsageError where all labels are needed, or are there, and for a dear forecaster."""
     check_decisive(plan)
-    if audit:
-        raise UsageError(
-            "an audit corrects what all labels say", remedy="say --labels all, or leave it out"
-        )
     if thrift.forecaster:
         check_forecaster(thrift.forecaster, labeler)
-    if people and not isinstance(labeler, People):
+    if people and not audit and not isinstance(labeler, People):
         raise UsageError(
             "people's grades go with all labels: those are paid for, and an ideal has them all",
-            remedy="say --labels all, or leave --qrels out, or have people as the labeler",
+            remedy="say --labels all, or name the audit that they were given for (--audit), or "
+            "leave --qrels out, or have people as the labeler",
         )
 
 
@@ -98,12 +95,15 @@ def compare_thriftily(
     labeler: Labeler,
     store: Judgments,
     progress: Callable[[int, int], None],
+    people: bool = True,
 ) -> tuple[Comparison, Labelling]:
     """Buys labels look by look; each is stored as it comes.
 
     Args:
         pairs: the whole pool.
         progress: called with (labels asked for, those of the pool).
+        people: take a person's grade before the labeler's where the store has one. Not where
+            people audit the result: a correction must not see their grades in what it corrects.
 
     Raises:
         LabelerError: the labeler has graded none of the first twenty pairs, or of all.
@@ -117,7 +117,14 @@ def compare_thriftily(
         """Pairs of the same text, under other ids, are asked about once."""
         wanted = [named[n] for n in names]
         fresh = [p for p in wanted if p.key not in asked]
-        part = label(fresh, labeler, store, lambda done, _: progress(len(asked) + done, len(named)))
+        count = len(asked)
+        part = label(
+            fresh,
+            labeler,
+            store,
+            lambda done, _: progress(count + done, len(named)),
+            people=people,
+        )
         parts.append(part)
         asked.update(part.judgments)
         if len(asked) >= PATIENCE:

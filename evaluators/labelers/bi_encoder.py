@@ -4,8 +4,10 @@ it is in."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import Judgment
@@ -31,27 +33,54 @@ class BiEncoder:
         self.cuts = folder.manifest.cuts
         self.head = folder.manifest.ordinal_head()
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
-        self.session = Session(folder.path / "model.onnx", folder.manifest.output, threads)
-        self.opening = [self.tokens.special("[CLS]")]
-        self.closing = [self.tokens.special("[SEP]")]
+        self.session = Session(folder.model, folder.manifest.output, threads)
+        before, _, after = folder.manifest.frame
+        self.opening, self.closing = self.tokens.framing(before), self.tokens.framing(after)
+        self.first = folder.manifest.pooling == "first"
+        prefixes = folder.manifest.prefixes or {}
+        # A space at the end would be a token of its own to tokenizers that mark where words begin.
+        self.before_query = self.tokens.plain(prefixes.get("query", "").rstrip())
+        self.before_document = self.tokens.plain(prefixes.get("document", "").rstrip())
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
-        """Documents are encoded batch by batch, and all their pairs graded before the next."""
+        for position, found in self.features(pairs):
+            yield position, self.judge(found)
+
+    def features(
+        self, pairs: Sequence[Pair]
+    ) -> Iterator[tuple[int, npt.NDArray[np.float64] | str]]:
+        """Yields (position, the features that the head sees, float64 [features]; or why the pair
+        cannot be read).
+
+        Documents are encoded batch by batch, and all their pairs yielded before the next.
+        """
         texts = list(dict.fromkeys(p.query.text for p in pairs))
-        encoded = self.encode([self.tokens.query(t) for t in texts])
+        encoded = self.encode([self.query(t) for t in texts])
         queries = {texts[i]: encoding for i, encoding in encoded}
         positions: dict[str, list[int]] = {}
         for position, pair in enumerate(pairs):
             positions.setdefault(pair.document.content_hash, []).append(position)
         groups = list(positions.values())
-        contents = [self.tokens.document(pairs[group[0]].document) for group in groups]
+        contents = [self.document(pairs[group[0]]) for group in groups]
         for place, ids in enumerate(contents):
             if not ids:
-                refusal = Judgment.refused(self.fingerprint, NO_TEXT)
-                yield from ((position, refusal) for position in groups[place])
-        for place, encoding in self.encode(contents):
+                yield from ((position, NO_TEXT) for position in groups[place])
+        for place, document in self.encode(contents):
             for position in groups[place]:
-                yield position, self.judge(queries.get(pairs[position].query.text), encoding)
+                query = queries.get(pairs[position].query.text)
+                if query is None:
+                    yield position, NO_QUERY
+                else:
+                    yield position, pair_features(self.head.features, query, document)
+
+    def query(self, text: str) -> list[int]:
+        """Token ids with the prefix; none of a text that has none of its own."""
+        ids = self.tokens.query(text)
+        return [*self.before_query, *ids] if ids else []
+
+    def document(self, pair: Pair) -> list[int]:
+        ids = self.tokens.document(pair.document)
+        return [*self.before_document, *ids] if ids else []
 
     def encode(self, texts: Sequence[Sequence[int]]) -> Iterator[tuple[int, TextEncoding]]:
         """Yields (position, encoding) for each text that is not empty, shortest first."""
@@ -66,17 +95,19 @@ class BiEncoder:
                 )
             for row, i in enumerate(batch):
                 ids = np.asarray(inputs[i].ids, dtype=np.int64)
-                yield filled[i], text_encoding(ids, states[row, : len(ids)])
+                encoding = text_encoding(ids, states[row, : len(ids)])
+                if self.first:
+                    encoding = replace(encoding, embedding=encoding.states[0])
+                yield filled[i], encoding
 
     def input(self, ids: Sequence[int]) -> Input:
         framed = [*self.opening, *ids, *self.closing]
         return Input(framed, [0] * len(framed))
 
-    def judge(self, query: TextEncoding | None, document: TextEncoding) -> Judgment:
-        if query is None:
-            return Judgment.refused(self.fingerprint, NO_QUERY)
-        features = pair_features(self.head.features, query, document)
-        probabilities = self.head.probabilities(features[np.newaxis])[0]
+    def judge(self, found: npt.NDArray[np.float64] | str) -> Judgment:
+        if isinstance(found, str):
+            return Judgment.refused(self.fingerprint, found)
+        probabilities = self.head.probabilities(found[np.newaxis])[0]
         if not np.isfinite(probabilities).all():
             return Judgment.failed(self.fingerprint, "the model's answer is not a number")
         return Judgment.with_cuts(self.fingerprint, probabilities.tolist(), self.cuts)

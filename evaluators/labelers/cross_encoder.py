@@ -33,21 +33,34 @@ class CrossEncoder:
         self.manifest = folder.manifest
         self.head = folder.manifest.ordinal_head() if folder.manifest.head else None
         self.frame = PairFrame(folder.path / "tokenizer.json", folder.manifest)
-        self.session = Session(folder.path / "model.onnx", folder.manifest.output, threads)
+        self.session = Session(folder.model, folder.manifest.output, threads)
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
-        filled: list[int] = []
-        inputs: list[Input] = []
-        for i, pair in enumerate(pairs):
-            item = self.frame.input(pair)
-            if isinstance(item, str):
-                yield i, Judgment.refused(self.fingerprint, item)
-            else:
-                filled.append(i)
-                inputs.append(item)
-        for batch, logits in self.session.outputs(inputs):
+        inputs, refused = self.read(pairs)
+        for i, reason in refused.items():
+            yield i, Judgment.refused(self.fingerprint, reason)
+        filled = list(inputs)
+        for batch, logits in self.session.outputs(list(inputs.values())):
             for i, probabilities in zip(batch, self.probabilities(logits), strict=True):
                 yield filled[i], self.judgment(probabilities)
+
+    def features(
+        self, pairs: Sequence[Pair]
+    ) -> Iterator[tuple[int, npt.NDArray[np.float64] | str]]:
+        """Yields (position, what a head over `score` sees: the logits, float64 [width]; or why the
+        pair cannot be read), in any order."""
+        inputs, refused = self.read(pairs)
+        yield from refused.items()
+        filled = list(inputs)
+        for batch, logits in self.session.outputs(list(inputs.values())):
+            wide = logits.astype(np.float64).reshape(len(logits), -1)
+            yield from ((filled[i], row) for i, row in zip(batch, wide, strict=True))
+
+    def read(self, pairs: Sequence[Pair]) -> tuple[dict[int, Input], dict[int, str]]:
+        """By position: what the model reads of a pair, or why there is nothing to read."""
+        found = {i: self.frame.input(pair) for i, pair in enumerate(pairs)}
+        inputs = {i: item for i, item in found.items() if not isinstance(item, str)}
+        return inputs, {i: item for i, item in found.items() if isinstance(item, str)}
 
     def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Shape [batch, 4], each row summing to 1, from logits [batch, 4] or [batch, 1]."""

@@ -10,13 +10,14 @@ from typing import Any
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
 from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
+from relevance_eval.evaluators.labelers.decoder import Decoder
 from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS, open_folder
 from relevance_eval.evaluators.labelling import Labeler
 
 __all__ = ["load_labeler"]
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
-KINDS = {"bi-encoder": BiEncoder, "cross-encoder": CrossEncoder, "decoder": CrossEncoder}
+KINDS = {"bi-encoder": BiEncoder, "cross-encoder": CrossEncoder, "decoder": Decoder}
 
 
 def load_labeler(name: str, *, base: Path | None = None, threads: int = 0) -> Labeler:

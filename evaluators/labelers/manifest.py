@@ -17,7 +17,15 @@ from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.labelers.features import FEATURES
 from relevance_eval.evaluators.labelers.ordinal import OrdinalHead
 
-__all__ = ["FILES", "WEIGHTS", "LabelerFolder", "Manifest", "open_folder", "read_manifest"]
+__all__ = [
+    "FILES",
+    "WEIGHTS",
+    "LabelerFolder",
+    "Manifest",
+    "add_file",
+    "open_folder",
+    "read_manifest",
+]
 
 FILES = ("labeler.json", "model.onnx", "tokenizer.json")
 WEIGHTS = "model.onnx_data"
@@ -46,6 +54,10 @@ class Manifest(BaseModel):
         cuts: expected grades from which grade 1, 2 and 3 are named, fitted on human grades; none
             for the nearest whole grade.
         base: name of the model that it was made from, such as `owner/name`; None if not declared.
+        pooling: how a bi-encoder's token states become one vector: their `mean`, or the `first`
+            token's state; None for the mean.
+        prefixes: what a bi-encoder reads before each `query` and each `document`, as the model was
+            trained; None for nothing.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -62,6 +74,8 @@ class Manifest(BaseModel):
     temperature: float = Field(default=1.0, gt=0)
     cuts: list[float] = Field(default_factory=list[float])
     base: str | None = None
+    pooling: Literal["mean", "first"] | None = None
+    prefixes: dict[Literal["query", "document"], str] | None = None
 
     @field_validator("grades")
     @classmethod
@@ -99,11 +113,18 @@ class LabelerFolder:
         fingerprint: SHA-256 over the names and contents of `labeler.json`, `model.onnx` and
             `tokenizer.json`, and of `model.onnx_data` where there is one: weights, tokenizer,
             template, scale and calibration.
+        weights: the model's file, where it is not `model.onnx` in the folder: other programs keep
+            it elsewhere.
     """
 
     path: Path
     manifest: Manifest
     fingerprint: str
+    weights: Path | None = None
+
+    @property
+    def model(self) -> Path:
+        return self.weights or self.path / "model.onnx"
 
 
 def open_folder(path: Path) -> LabelerFolder:

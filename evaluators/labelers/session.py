@@ -16,10 +16,13 @@ import onnxruntime
 
 from relevance_eval.errors import LabelerError
 
-__all__ = ["Input", "Session", "batches"]
+__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches"]
 
 TOKEN_BUDGET = 2048
-"""Tokens in a batch, padding included: more make no batch faster, and its states fit a cache."""
+"""Tokens in a batch, padding included, of a device that wants many at a time."""
+PROCESSOR_BUDGET = 512
+"""The same of a batch on one thread of a processor, whose states then stay in its cache: 1.19 times
+as fast as 2048 in float32 and 1.1 times in int8, and 256 is no faster (a MiniLM, AVX2)."""
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
@@ -71,6 +74,8 @@ class Session:
         except Exception as error:  # the library's exceptions share no public base
             raise LabelerError(f"ONNX Runtime cannot load it: {error}", where=str(path)) from None
         self.workers = threads or os.cpu_count() or 1
+        on_processor = self.model.get_providers()[0] == "CPUExecutionProvider"
+        self.budget = PROCESSOR_BUDGET if on_processor else TOKEN_BUDGET
         self.place, self.output = str(path), output
         self.names = {i.name for i in self.model.get_inputs()}
         outputs = [o.name for o in self.model.get_outputs()]
@@ -90,7 +95,7 @@ class Session:
         """
         ahead: deque[tuple[list[int], Future[npt.NDArray[np.float32]]]] = deque()
         with ThreadPoolExecutor(self.workers) as pool:
-            for batch in batches(inputs):
+            for batch in batches(inputs, self.budget):
                 ahead.append((batch, pool.submit(self.run, [inputs[i] for i in batch])))
                 if len(ahead) > self.workers:
                     done, output = ahead.popleft()

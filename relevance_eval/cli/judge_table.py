@@ -11,7 +11,8 @@ from relevance_eval.cli.printable import one_line
 from relevance_eval.evaluators.comparison import Comparison, Contrast
 from relevance_eval.evaluators.statistics import Interval
 from relevance_eval.evaluators.trust import Trust
-from relevance_eval.judge import Corrected, Judge
+from relevance_eval.judge import LEANING, Corrected, Judge
+from relevance_eval.thrift import settled_text
 
 __all__ = ["corrected_evidence", "p_text", "show_distrust", "show_judge"]
 
@@ -25,21 +26,41 @@ def show_distrust(out: Console, judge: Judge) -> None:
         )
 
 
-def corrected_evidence(contrast: Contrast, found: Corrected, comparison: Comparison) -> list[str]:
-    """The corrected figures, and the labeler's own beside them."""
+def corrected_evidence(
+    contrast: Contrast, found: Corrected, comparison: Comparison, *, mixed: bool
+) -> list[str]:
+    """The corrected figures, and the labeler's own beside them.
+
+    Args:
+        mixed: people's grades count among the labels of the uncorrected ones.
+    """
     powered = found.difference
     several = "t-test, Holm" if len(comparison.contrasts) > 1 else "t-test"
-    raw = contrast.differences[str(comparison.plan.primary)]
     lines = [
         f"corrected by people: 95 % interval {bounds(powered.interval)}, "
         f"{p_text(found.p_corrected)} ({several})",
         f"people graded {powered.audited} of {powered.queries} queries in full",
-        f"uncorrected, labeler and people mixed: {raw.mean:+.4f}, {contrast.verdict.value}",
-        f"the labeler's error on the difference, people minus labeler: {told(found.bias.error)}",
+        uncorrected(contrast, str(comparison.plan.primary), mixed=mixed),
+        f"{erring(contrast)}: {told(found.bias.error)}",
     ]
     if powered.to_halve is not None:
         lines.append(f"about {powered.to_halve:,} more graded queries would halve the interval")
     return lines
+
+
+def uncorrected(contrast: Contrast, primary: str, *, mixed: bool) -> str:
+    """The figure before people were heard, and which labels it took."""
+    whose = "labeler and people mixed" if mixed else "the labeler alone"
+    mean, settled = contrast.differences[primary].mean, contrast.settled
+    line = f"uncorrected, {whose}: {mean:+.4f}, {contrast.verdict.value}"
+    return f"{line}; {settled_text(settled.how, settled.low, settled.high)}" if settled else line
+
+
+def erring(contrast: Contrast) -> str:
+    """Whose error the audit shows: forecasts that stand for labels have one of their own."""
+    if contrast.settled and contrast.settled.how in LEANING:
+        return "the error of labels and forecasts on the difference, people minus these"
+    return "the labeler's error on the difference, people minus labeler"
 
 
 def show_judge(out: Console, judge: Judge) -> None:

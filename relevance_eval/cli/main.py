@@ -34,6 +34,8 @@ VERBS = {
     "teach": "Have a language model grade pairs.",
     "train": "Train a student on graded pairs.",
     "export": "Make an ONNX labeler of a student.",
+    "calibrate": "Make a labeler of any reranker or embedder in ONNX.",
+    "bench": "Time a labeler on this machine.",
 }
 STOPPED = 130
 NOBODY_READS = 141

@@ -194,7 +194,8 @@ def comparing(verb: Callable[..., None]) -> Callable[..., None]:
     max_labels = click.option(
         "--max-labels",
         type=click.IntRange(min=1),
-        help="Most labels that exact and decisive ask for.  [default: the configuration's, none]",
+        help="Most labels that exact and decisive ask for; those of pairs that people graded for "
+        "an audit come on top.  [default: the configuration's, none]",
     )
     max_minutes = click.option(
         "--max-minutes",

@@ -64,7 +64,8 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
             out.print(changes_table(contrast, str(comparison.plan.primary)))
     show_labels(out, evaluation.labelling, evaluation.labeler.name)
     if judge.labelling and judge.labelling.bought:
-        out.print(f"{judge.labelling.bought:,} more of pairs that people graded, to compare both")
+        which = "of these, which" if evaluation.labelling.skipped else "more of pairs that"
+        out.print(f"{judge.labelling.bought:,} {which} people graded, to compare both")
     if comparison.unanswered:
         out.print(
             f"[yellow]{len(comparison.unanswered):,} queries are left out, since a ranker's search "
@@ -91,12 +92,11 @@ def show_contrast(out: Console, contrast: Contrast, comparison: Comparison, judg
     line = f"{headline(contrast, verdict)}: {primary.measure} {mean:+.4f}"
     out.print(f"[bold {colour}]{cell(line)}[/]")
     if found:
-        lines = corrected_evidence(contrast, found, comparison)
+        lines = corrected_evidence(contrast, found, comparison, mixed=judge.mixed)
     else:
         lines = evidence(contrast, primary, comparison)
-    if contrast.settled:
         settled = contrast.settled
-        lines.append(settled_text(settled.how, settled.low, settled.high))
+        lines += [settled_text(settled.how, settled.low, settled.high)] if settled else []
     for line in lines:
         out.print(f"  {line}", highlight=False)
 
@@ -154,10 +154,11 @@ def doubt(contrast: Contrast, primary: Difference) -> list[str]:
 def limits(comparison: Comparison, judge: Judge | None = None) -> str:
     """What the interval covers, and what it does not."""
     if judge and judge.corrected:
+        few = any(c.settled for c in comparison.contrasts)
         return (
-            "The corrected interval covers the choice of queries, the draw of the audit and the "
-            "labeler's own bias. Tables of measures, slices and queries are not corrected: they "
-            "take the labels as they are."
+            f"The corrected interval covers the choice of queries{' and labels' if few else ''}, "
+            "the draw of the audit and the labeler's own bias. Tables of measures, slices and "
+            "queries are not corrected: they take the labels as they are."
         )
     primary = comparison.contrasts[0].differences[str(comparison.plan.primary)]
     covered = "the choice of queries and the labeler's own doubt"

@@ -92,6 +92,7 @@ def test_the_corrected_figures_decide_and_the_labelers_own_stay_visible(
     assert found["audit"]["refusal"] is None
     assert set(found["audit"]["labeler_errors"]) == {"mixed", "best"}
     assert found["audit"]["labels"]["by_people"] == 0
+    assert found["audit"]["mixed"] is True
 
 
 def test_a_person_reads_what_was_corrected(cli: Cli, audited: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 VERBS = [
     *("init", "attach", "load", "queries", "pull", "label", "compare", "gate", "report"),
     *("audit", "agreement", "distill", "synthesize", "mine", "teach", "train", "export"),
+    "bench",
+    "calibrate",
 ]
 HELPS = [["--help"], *([verb, "--help"] for verb in VERBS), ["queries", "import", "--help"]]
 HELPS += [["audit", verb, "--help"] for verb in ("draw", "sheet", "read")]

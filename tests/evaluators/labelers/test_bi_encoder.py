@@ -107,3 +107,67 @@ def test_a_model_whose_output_is_no_token_states(
     says, remedy = "the output has 2 axes where batch, tokens and width", "the output of token"
     with complains(LabelerError, says, code=2, where="tiny", remedy=remedy):
         list(labeler.label([pair("vpn", body="vpn")]))
+
+
+COSINE = {**HEAD, "features": ["cosine"]}
+TOKENS = {"[CLS]": [0.6, 0.8], "vpn": [1.0, 0.0], "leave": [0.0, 1.0], "find": [-3.0, 0.5]}
+
+
+def cosine_of(folder: Path, pair: Pair) -> float:
+    """Out of the expected grade, which rises with it."""
+    ((_, judgment),) = load_labeler(str(folder)).label([pair])
+    at_least = [sum(judgment.probabilities[k:]) for k in (1, 2, 3)]
+    scores = [math.log(p / (1 - p)) + cut for p, cut in zip(at_least, (-1, 0, 1), strict=True)]
+    assert scores == pytest.approx([scores[0]] * 3, abs=1e-4)
+    return scores[0] / 2 * 0.25 + 0.5
+
+
+def mean_cosine(*texts: list[str]) -> float:
+    """Of the means of the tokens' rows; [SEP] has zeros."""
+    one, other = (
+        [sum(TOKENS[word][axis] for word in ["[CLS]", *text]) for axis in (0, 1)] for text in texts
+    )
+    lengths = math.hypot(*one) * math.hypot(*other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / lengths
+
+
+@pytest.mark.parametrize(
+    ("pooling", "expected"),
+    [(None, mean_cosine(["vpn"], ["leave"])), ("mean", mean_cosine(["vpn"], ["leave"]))],
+)
+def test_a_vector_is_the_mean_of_the_token_states(
+    write_folder: Folder, pair: MakePair, pooling: str | None, expected: float
+) -> None:
+    options = {"architecture": "bi-encoder", "head": COSINE, "output": "states"}
+    folder = write_folder(TOKENS, fields=[["body", ""]], pooling=pooling, **options)
+    assert cosine_of(folder, pair("vpn", body="leave")) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_vector_may_be_the_first_tokens_state(write_folder: Folder, pair: MakePair) -> None:
+    """Where the states are those of single words, as here, that is the same for all texts."""
+    options = {"architecture": "bi-encoder", "head": COSINE, "output": "states"}
+    folder = write_folder(TOKENS, fields=[["body", ""]], pooling="first", **options)
+    assert cosine_of(folder, pair("vpn", body="leave")) == pytest.approx(1, abs=1e-4)
+
+
+def test_prefixes_are_read_before_texts_and_make_no_text_of_nothing(
+    write_folder: Folder, pair: MakePair
+) -> None:
+    options = {"architecture": "bi-encoder", "head": COSINE, "output": "states"}
+    prefixes = {"query": "find ", "document": "leave leave"}
+    folder = write_folder(TOKENS, fields=[["body", ""]], prefixes=prefixes, **options)
+    expected = mean_cosine(["find", "vpn"], ["leave", "leave", "vpn"])
+    assert cosine_of(folder, pair("vpn", body="vpn")) == pytest.approx(expected, abs=1e-4)
+    labeler = load_labeler(str(folder))
+    outcomes = dict(labeler.label([pair("\u200b", body="vpn"), pair("vpn", title="vpn")]))
+    assert [outcomes[i].outcome for i in (0, 1)] == [Outcome.REFUSED] * 2
+
+
+def test_a_frame_of_its_own_stands_around_each_text(write_folder: Folder, pair: MakePair) -> None:
+    options = {"architecture": "bi-encoder", "head": COSINE, "output": "states"}
+    frame = ["find", "[SEP]", "[SEP]"]
+    folder = write_folder(TOKENS, fields=[["body", ""]], frame=frame, **options)
+    (one, other) = ([TOKENS["find"][k] + TOKENS[w][k] for k in (0, 1)] for w in ("vpn", "leave"))
+    expected = sum(a * b for a, b in zip(one, other, strict=True))
+    expected /= math.hypot(*one) * math.hypot(*other)
+    assert cosine_of(folder, pair("vpn", body="leave")) == pytest.approx(expected, abs=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ def test_a_folder_is_read(write_folder: Folder) -> None:
     assert manifest.fields == [("title", "about "), ("body", "")]
     assert manifest.temperature == 1
     assert len(folder.fingerprint) == 64
+
+
+def test_what_few_models_need_is_not_written_for_others(write_folder: Folder) -> None:
+    """So that a labeler that is exported again has the fingerprint that it had."""
+    manifest = open_folder(write_folder(WORDS)).manifest
+    written = manifest.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert not {"pooling", "prefixes"} & written.keys()
+
+
+def test_a_model_may_be_kept_elsewhere(write_folder: Folder) -> None:
+    path = write_folder(WORDS)
+    folder = open_folder(path)
+    assert folder.model == path / "model.onnx"
+    assert replace(folder, weights=path / "onnx" / "model.onnx").model.parent.name == "onnx"
 
 
 def test_keys_of_a_later_version_are_left_aside(write_folder: Folder) -> None:
@@ -102,6 +117,9 @@ def test_a_manifest_that_is_broken(
         ("fields", [["title"]], "fields.0"),
         ("temperature", 0, "temperature: "),
         ("temperature", -1, "temperature: "),
+        ("pooling", "max", "pooling: Input should be 'mean' or 'first'"),
+        ("prefixes", {"passage": "p"}, "prefixes.passage"),
+        ("prefixes", {"query": 3}, "prefixes.query: "),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key(

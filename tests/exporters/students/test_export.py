@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="needs relevance-eval[train]")
 
 from relevance_eval.errors import ExportError, LabelerError, UsageError  # noqa: E402
 from relevance_eval.evaluators.example import Example  # noqa: E402
+from relevance_eval.evaluators.labelers.decoder import Decoder  # noqa: E402
 from relevance_eval.evaluators.labelers.load import load_labeler  # noqa: E402
 from relevance_eval.exporters.export import export  # noqa: E402
 from relevance_eval.exporters.settings import ExportSettings, TrainSettings  # noqa: E402
@@ -98,6 +99,37 @@ def test_the_folder_is_a_labeler_that_grades_as_the_student_does(
     assert max(apart) <= near
     assert np.ptp([e.expected for e in expected]) > 2 * near or precision == "int4"
     assert sorted(p.name for p in out.iterdir()) == FILES
+
+
+def test_a_decoder_reads_what_prompts_share_once_and_says_so(
+    learned: Students, tmp_path: Path
+) -> None:
+    done = export(learned["decoder"], asked("int4"), tmp_path / "labeler")
+    labeler = load_labeler(str(tmp_path / "labeler"))
+    assert isinstance(labeler, Decoder)
+    assert labeler.reuses_prompt
+    assert done.record["reuses_prompt"] is True
+    says = "| prompts | what the documents of a query share is read once for all of them |"
+    assert says in (tmp_path / "labeler" / "README.md").read_text()
+    export(learned["encoder"], asked(), tmp_path / "other")
+    assert says not in (tmp_path / "other" / "README.md").read_text()
+
+
+def test_a_decoder_that_would_grade_otherwise_reads_whole_prompts(
+    learned: Students, tmp_path: Path
+) -> None:
+    """Its layers look no further back than two tokens, which a shared past does not know of."""
+    student = Path(shutil.copytree(learned["decoder"], tmp_path / "student"))
+    config = json.loads((student / "config.json").read_bytes())
+    config |= {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
+    config["sliding_window"] = 2
+    (student / "config.json").write_text(json.dumps(config))
+    done = export(student, asked(), tmp_path / "labeler")
+    labeler = load_labeler(str(tmp_path / "labeler"))
+    assert isinstance(labeler, Decoder)
+    assert not labeler.reuses_prompt
+    assert done.record["reuses_prompt"] is False
+    assert done.record["parity"]["ONNX fp32"]["largest"] < 1e-3
 
 
 def test_the_record_holds_what_was_measured(learned: Students, tmp_path: Path) -> None:

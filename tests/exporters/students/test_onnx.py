@@ -15,9 +15,14 @@ import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
 
 from relevance_eval.errors import ExportError  # noqa: E402
+from relevance_eval.evaluators.labelers.decoder import SharedPrompt  # noqa: E402
 from relevance_eval.evaluators.labelers.session import Input, Session  # noqa: E402
 from relevance_eval.exporters import onnx as graphs  # noqa: E402
-from relevance_eval.exporters.onnx import export_graph, save_graph  # noqa: E402
+from relevance_eval.exporters.onnx import (  # noqa: E402
+    export_continued,
+    export_graph,
+    save_graph,
+)
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
 from relevance_eval.exporters.students.student import Student, new_student  # noqa: E402
 
@@ -101,6 +106,98 @@ def test_a_student_in_bf16_is_exported_in_float32(tiny_encoder: Path, tmp_path: 
     session = Session(export_graph(student.module, tmp_path), "logits", threads=1)
     inputs = of_lengths(student, 5, 9)
     assert session.run(inputs) == pytest.approx(student.logits(inputs), abs=1e-4)
+
+
+def causal(name: str, folder: Path, tiny_decoder: Path) -> Student:
+    """A model of three layers with random weights, whose heads share keys and values by twos."""
+    import transformers
+
+    base = transformers.AutoConfig.from_pretrained(tiny_decoder)
+    sizes = {
+        "vocab_size": base.vocab_size,
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "intermediate_size": 64,
+        "initializer_range": 0.1,
+        "pad_token_id": 0,
+    }
+    if name == "Phi3":  # as in Phi-3.5-mini, whose rotary factors depend on the length
+        sizes |= {
+            "max_position_embeddings": 512,
+            "original_max_position_embeddings": 256,
+            "rope_scaling": {
+                "type": "longrope",
+                "short_factor": [1.0, 1.1, 1.2, 1.5],
+                "long_factor": [1.0, 2.0, 4.0, 8.0],
+            },
+        }
+    config = getattr(transformers, f"{name}Config")(**sizes)
+    torch.manual_seed(0)
+    getattr(transformers, f"{name}ForCausalLM")(config).save_pretrained(folder)
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (folder / file).write_bytes((tiny_decoder / file).read_bytes())
+    return make(folder, "decoder")
+
+
+@pytest.mark.parametrize("name", ["Llama", "Qwen2", "Phi3"])
+def test_prompts_that_share_their_beginning_have_the_logits_of_whole_ones(
+    name: str, tiny_decoder: Path, tmp_path: Path
+) -> None:
+    student = causal(name, tmp_path / "base", tiny_decoder)
+    before = [3, 4, 5, 6]
+    session = SharedPrompt(
+        Session(export_continued(student.module, tmp_path), "logits", threads=1),  # type: ignore[arg-type]
+        before,
+    )
+    inputs = [
+        Input([*before, *query, *item.ids], [0] * (4 + len(query)) + [1] * len(item.ids))
+        for query in ([7] * 12, [9, 8, 7], [2, 1])
+        for item in of_lengths(student, 1, 2, 9, 20, 40)
+    ]
+    inputs.append(Input([*before, 11, 5], [0] * 5 + [1]))  # the only document of its query
+    expected = student.logits(inputs)
+    found = {
+        i: row
+        for batch, rows in session.outputs(inputs)
+        for i, row in zip(batch, rows, strict=True)
+    }
+    together = np.array([found[i] for i in range(len(inputs))])
+    assert np.ptp(expected, axis=0).min() > 1e-3
+    assert together == pytest.approx(expected, abs=1e-4)
+    alone = [rows[0] for item in inputs for _, rows in session.outputs([item])]
+    assert np.array(alone) == pytest.approx(together, abs=1e-4)
+    assert session.run(inputs) == pytest.approx(expected, abs=1e-4)  # with no past at all
+
+
+def test_a_graph_with_a_past_gives_what_it_reads(tiny_decoder: Path, tmp_path: Path) -> None:
+    student = causal("Llama", tmp_path / "base", tiny_decoder)
+    runtime: Any = onnxruntime
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        export_continued(student.module, tmp_path / folder)  # type: ignore[arg-type]
+    content = (tmp_path / "one" / "model.onnx").read_bytes()
+    assert content == (tmp_path / "two" / "model.onnx").read_bytes()
+    session = runtime.InferenceSession(content)
+    parts = [f"{layer}.{part}" for layer in range(3) for part in ("key", "value")]
+    pasts = [f"past_key_values.{part}" for part in parts]
+    assert [i.name for i in session.get_inputs()] == ["input_ids", "attention_mask", *pasts]
+    outputs = ["logits", *(f"present.{part}" for part in parts)]
+    assert [o.name for o in session.get_outputs()] == outputs
+    assert {tuple(i.shape) for i in session.get_inputs()[2:]} == {(1, 2, "past", 8)}
+
+
+def test_an_attention_that_keeps_no_such_past_is_told(
+    tiny_encoder: Path, tmp_path: Path, complains: Complains
+) -> None:
+    from transformers import BertLMHeadModel
+
+    from relevance_eval.exporters.students.decoder import Decoder
+
+    model = Decoder(BertLMHeadModel.from_pretrained(tiny_encoder), range(4))
+    with complains(ExportError, "it has no ONNX form", code=5, where="Decoder", remedy="train"):
+        export_continued(model, tmp_path)
 
 
 class Unexportable(torch.nn.Module):  # type: ignore[name-defined, misc]

@@ -19,7 +19,14 @@ from relevance_eval.evaluators.example import Example  # noqa: E402
 from relevance_eval.evaluators.judgment import Judgment  # noqa: E402
 from relevance_eval.evaluators.labelers.session import Input  # noqa: E402
 from relevance_eval.evaluators.pair import Pair  # noqa: E402
-from relevance_eval.exporters.parity import PYTORCH, Parity, check, judge, sample  # noqa: E402
+from relevance_eval.exporters.parity import (  # noqa: E402
+    PYTORCH,
+    Parity,
+    check,
+    judge,
+    same,
+    sample,
+)
 from relevance_eval.exporters.settings import ExportSettings, TrainSettings  # noqa: E402
 from relevance_eval.exporters.students.calibrate import Calibration  # noqa: E402
 from relevance_eval.exporters.students.student import Student, new_student  # noqa: E402
@@ -134,6 +141,20 @@ def test_a_sample_is_spread_over_the_pairs_that_can_be_used(
     assert sample(mixed, student, 400) == usable
     few = sample(mixed, student, 7)
     assert (len(few), few[0], few[-1]) == (7, usable[0], usable[-1])
+
+
+@pytest.mark.parametrize(("moved", "expected"), [(0.0, True), (0.0002, True), (0.001, False)])
+def test_one_pair_that_is_graded_otherwise_is_another_labeler(
+    student: Student, overlapping: Examples, moved: float, expected: bool
+) -> None:
+    assert same(student, Echo(student, moved=moved, every=48), overlapping(10, 6)) is expected
+
+
+def test_a_labeler_without_all_answers_is_not_called_the_same(
+    student: Student, overlapping: Examples, complains: Complains
+) -> None:
+    with complains(ExportError, "echo leaves 1 of 48", code=5, remedy="precision"):
+        same(student, Echo(student, silent=1), overlapping(10, 6))
 
 
 def parity(**changes: float) -> Parity:

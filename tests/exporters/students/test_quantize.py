@@ -16,9 +16,10 @@ import onnx  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
 
 from relevance_eval.errors import ExportError  # noqa: E402
+from relevance_eval.evaluators.labelers.decoder import SharedPrompt  # noqa: E402
 from relevance_eval.evaluators.labelers.session import Input, Session  # noqa: E402
 from relevance_eval.exporters import onnx as graphs  # noqa: E402
-from relevance_eval.exporters.onnx import export_graph  # noqa: E402
+from relevance_eval.exporters.onnx import export_continued, export_graph  # noqa: E402
 from relevance_eval.exporters.quantize import FORMS, blockwise, store_rows_as_int8  # noqa: E402
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
 from relevance_eval.exporters.students.student import new_student  # noqa: E402
@@ -36,6 +37,8 @@ def plain(
         settings = TrainSettings(kind=kind, base=str(base), max_tokens=112)  # type: ignore[arg-type]
         student = new_student(settings, base_folder=base, seed=0)
         found[kind] = export_graph(student.module, tmp_path_factory.mktemp(kind))
+    folder = tmp_path_factory.mktemp("continued")
+    found["continued"] = export_continued(student.module, folder)  # type: ignore[arg-type]
     return found
 
 
@@ -76,7 +79,30 @@ def test_a_form_is_near_the_graph_and_no_larger(
         assert path.stat().st_size < plain[kind].stat().st_size
 
 
-@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+@pytest.mark.parametrize(
+    ("precision", "far"), [("fp32", 1e-6), ("fp16", 0.02), ("int8-weights", 1e-5), ("int4", 1e-5)]
+)
+def test_a_form_with_a_past_gives_the_logits_of_the_one_without(
+    plain: dict[str, Path], tmp_path: Path, precision: str, far: float
+) -> None:
+    """These round no activation, or each token's by itself, so that nothing hangs on what is read
+    together. `int8` rounds all those of a batch by one scale."""
+    for name, kind in (("whole", "decoder"), ("shared", "continued")):
+        FORMS[precision](plain[kind], tmp_path / f"{name}.onnx")  # type: ignore[index]
+    beginning = [3, 4, 5, 6, 7] * 4
+    asked = [
+        Input([*beginning, *item.ids], [0] * 20 + [1] * len(item.ids)) for item in inputs() * 2
+    ]
+    expected = Session(tmp_path / "whole.onnx", "logits", threads=1).run(asked)
+    session = SharedPrompt(Session(tmp_path / "shared.onnx", "logits", threads=1), beginning[:10])
+    found = {
+        i: row for batch, rows in session.outputs(asked) for i, row in zip(batch, rows, strict=True)
+    }
+    for place, row in enumerate(expected):
+        assert found[place] == pytest.approx(row, abs=far * float(np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "continued"])
 def test_each_form_stores_what_it_is_named_for(
     plain: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
