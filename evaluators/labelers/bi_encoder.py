@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.labelers.encodings import Encodings
 from relevance_eval.evaluators.labelers.features import TextEncoding, pair_features, text_encoding
 from relevance_eval.evaluators.labelers.framing import NO_QUERY, NO_TEXT
 from relevance_eval.evaluators.labelers.manifest import LabelerFolder
@@ -34,6 +35,7 @@ class BiEncoder:
         self.head = folder.manifest.ordinal_head()
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
         self.session = Session(folder.model, folder.manifest.output, threads)
+        self.read = Encodings()
         before, _, after = folder.manifest.frame
         self.opening, self.closing = self.tokens.framing(before), self.tokens.framing(after)
         self.first = folder.manifest.pooling == "first"
@@ -83,9 +85,16 @@ class BiEncoder:
         return [*self.before_document, *ids] if ids else []
 
     def encode(self, texts: Sequence[Sequence[int]]) -> Iterator[tuple[int, TextEncoding]]:
-        """Yields (position, encoding) for each text that is not empty, shortest first."""
-        filled = [i for i, ids in enumerate(texts) if ids]
-        inputs = [self.input(texts[i]) for i in filled]
+        """Yields (position, encoding) for each text that is not empty: those that were read lately,
+        then the others, shortest first."""
+        unread: list[int] = []
+        for i, ids in enumerate(texts):
+            known = self.read.get(ids)
+            if known is not None:
+                yield i, known
+            elif ids:
+                unread.append(i)
+        inputs = [self.input(texts[i]) for i in unread]
         for batch, states in self.session.outputs(inputs):
             if states.ndim != 3:
                 raise LabelerError(
@@ -94,11 +103,14 @@ class BiEncoder:
                     remedy="name the output of token states in labeler.json",
                 )
             for row, i in enumerate(batch):
-                ids = np.asarray(inputs[i].ids, dtype=np.int64)
-                encoding = text_encoding(ids, states[row, : len(ids)])
-                if self.first:
-                    encoding = replace(encoding, embedding=encoding.states[0])
-                yield filled[i], encoding
+                encoding = self.encoding(inputs[i].ids, states[row])
+                self.read.put(texts[unread[i]], encoding)
+                yield unread[i], encoding
+
+    def encoding(self, ids: Sequence[int], states: npt.NDArray[np.float32]) -> TextEncoding:
+        """Of one text's ids from its states, shape [tokens and padding, width]."""
+        found = text_encoding(np.asarray(ids, dtype=np.int64), states[: len(ids)])
+        return replace(found, embedding=found.states[0]) if self.first else found
 
     def input(self, ids: Sequence[int]) -> Input:
         framed = [*self.opening, *ids, *self.closing]

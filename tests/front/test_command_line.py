@@ -47,6 +47,7 @@ def options() -> list[tuple[str, click.Option]]:
 
 def test_the_verbs_of_the_design_are_there() -> None:
     judging = ["init", "attach", "load", "pull", "label", "compare", "gate", "report", "agreement"]
+    judging += ["bench"]
     auditing = ["audit draw", "audit sheet", "audit read"]
     making = ["distill", "synthesize", "mine", "teach", "train", "export", "calibrate"]
     assert set(commands()) == {*judging, *making, *auditing, "queries import"}

@@ -67,6 +67,13 @@ def test_each_pair_is_answered_once_at_its_own_position(folder: Path, pair: Make
         assert together[i].probabilities == pytest.approx(alone.probabilities, abs=1e-6)
 
 
+def test_texts_that_were_read_before_give_the_same_grades(folder: Path, pair: MakePair) -> None:
+    asked = [pair(q, body=b) for q in ("vpn", "leave") for b in ("tunnel vpn", "leave")]
+    again, fresh = load_labeler(str(folder)), load_labeler(str(folder))
+    list(again.label(asked[:3]))
+    assert sorted(again.label(asked)) == sorted(fresh.label(asked))
+
+
 def test_an_answer_that_is_not_a_number_fails_that_pair_alone(folder: Path, pair: MakePair) -> None:
     pairs = [pair("vpn", body="vpn"), pair("vpn", body="broken"), pair("broken", body="vpn")]
     found = dict(load_labeler(str(folder)).label(pairs))
