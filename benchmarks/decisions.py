@@ -276,7 +276,7 @@ def dear_decision(
 # time
 
 
-def time_rows(found: Mapping[str, Prepared], work: Path, seed: int) -> Iterator[str]:
+def time_rows(found: Mapping[str, Prepared], work: Path, seed: int, labeler: str) -> Iterator[str]:
     """Labelling and deciding for real, with an empty store each time, all and decisive by turns."""
     yield "| collection | pair | labels, all | decisive | seconds, all | decisive | ratio |"
     yield "|---|---|---|---|---|---|---|"
@@ -286,8 +286,7 @@ def time_rows(found: Mapping[str, Prepared], work: Path, seed: int) -> Iterator[
         for place in generator.choice(len(pairs), TIMED, replace=False):
             runs = pairs[place]
             every, few = (
-                timed(prepared, runs, work, all_labels),
-                timed(prepared, runs, work, decisively),
+                timed(prepared, runs, work, way, labeler) for way in (all_labels, decisively)
             )
             yield (
                 f"| {name} | {' / '.join(r.ranker for r in runs)} | {every[0]} | {few[0]} "
@@ -295,43 +294,42 @@ def time_rows(found: Mapping[str, Prepared], work: Path, seed: int) -> Iterator[
             )
 
 
-Way = Callable[[Prepared, Sequence[Run], Callable[[Sequence[Pair]], int]], None]
+Buy = Callable[[Sequence[Pair]], Mapping[tuple[str, str], Judgment]]
+Way = Callable[[Prepared, Sequence[Run], Buy], None]
 
 
-def timed(prepared: Prepared, runs: Sequence[Run], work: Path, way: Way) -> tuple[int, float]:
+def timed(
+    prepared: Prepared, runs: Sequence[Run], work: Path, way: Way, name: str
+) -> tuple[int, float]:
     """Labels bought and seconds taken."""
-    labeler = load_labeler("builtin")
+    labeler = load_labeler(name)
     path = work / "timed.sqlite"
     for old in work.glob("timed.sqlite*"):
         old.unlink()
     count = 0
     with Judgments(path) as store:
 
-        def buy(pairs: Sequence[Pair]) -> int:
+        def buy(pairs: Sequence[Pair]) -> dict[tuple[str, str], Judgment]:
             nonlocal count
-            count += label(pairs, labeler, store).bought
-            return count
+            found = label(pairs, labeler, store)
+            count += found.bought
+            return {(p.query.id, p.document.id): found.judgments[p.key] for p in pairs}
 
         started = time.perf_counter()
         way(prepared, runs, buy)
         return count, time.perf_counter() - started
 
 
-def all_labels(
-    prepared: Prepared, runs: Sequence[Run], buy: Callable[[Sequence[Pair]], int]
-) -> None:
+def all_labels(prepared: Prepared, runs: Sequence[Run], buy: Buy) -> None:
     buy(pool(runs, prepared.queries, prepared.documents, DEPTH))
 
 
-def decisively(
-    prepared: Prepared, runs: Sequence[Run], buy: Callable[[Sequence[Pair]], int]
-) -> None:
+def decisively(prepared: Prepared, runs: Sequence[Run], buy: Buy) -> None:
     pairs = pool(runs, prepared.queries, prepared.documents, DEPTH)
     named = {(p.query.id, p.document.id): p for p in pairs}
 
-    def grades(names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], object]:
-        buy([named[n] for n in names])
-        return {(q, d): prepared.judged[q][d] for q, d in names}
+    def grades(names: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Judgment]:
+        return buy([named[n] for n in names])
 
     documents = {p.document.id: p.document for p in pairs}
     compare_decisively(runs, prepared.queries, documents, PLAN, grades, mode="decisive")
@@ -345,6 +343,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2000, help="of false alarms, each null")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--way", choices=["exact", "decisive"], help="for the first table")
+    parser.add_argument("--labeler", default="builtin", help="whose time is taken")
     parser.add_argument("--only", choices=["labels", "alarms", "dear", "time"])
     options = parser.parse_args()
     found = {name: prepare(name, options.data, options.work) for name in options.collections}
@@ -352,7 +351,7 @@ def main() -> None:
         "labels": lambda: label_rows(found, [w for w in WAYS if options.way in (None, w[0])]),
         "alarms": lambda: alarm_rows(found, options.trials, options.seed),
         "dear": lambda: dear_rows(options.data, options.work),
-        "time": lambda: time_rows(found, options.work, options.seed),
+        "time": lambda: time_rows(found, options.work, options.seed, options.labeler),
     }
     for name, rows in tables.items():
         if options.only in (None, name):

@@ -39,13 +39,16 @@ def peak_mb() -> float:
 
 
 def of_builtin(work: Path) -> Run:
+    from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
     from relevance_eval.evaluators.labelers.load import load_labeler
 
     from .texts import real_pairs
 
     labeler, pairs = load_labeler("builtin"), real_pairs(work)
+    assert isinstance(labeler, BiEncoder)
 
     def run(_name: str) -> npt.NDArray[np.float64]:
+        labeler.read.clear()
         found = np.full(len(pairs), np.nan)
         for position, judgment in labeler.label(pairs):
             found[position] = judgment.expected

@@ -22,6 +22,10 @@ class Encodings:
         self.limit, self.size = limit, 0
         self.kept: OrderedDict[bytes, TextEncoding] = OrderedDict()
 
+    def clear(self) -> None:
+        self.kept.clear()
+        self.size = 0
+
     def get(self, ids: Sequence[int]) -> TextEncoding | None:
         key = key_of(ids)
         if key in self.kept:

@@ -52,3 +52,10 @@ def test_the_same_text_twice_is_counted_once() -> None:
     kept.put([1], encoded(3))
     kept.put([1], encoded(3, fill=2.0))
     assert kept.size == encoded(3).states.nbytes
+
+
+def test_nothing_is_left_after_clearing() -> None:
+    kept = Encodings()
+    kept.put([1], encoded(3))
+    kept.clear()
+    assert (kept.get([1]), kept.size) == (None, 0)
