@@ -89,6 +89,9 @@ class SharedPrompt(Session):
     def __init__(self, session: Session, before: Sequence[int]):
         self.model, self.workers, self.names = session.model, session.workers, session.names
         self.place, self.output, self.before = session.place, session.output, before
+        # Weights that are read once for many rows are worth more here than a processor's cache.
+        # Where one row is read at a time, prompts are cut alike however many a query has.
+        self.budget, self.worth = (TOKEN_BUDGET, WORTH) if session.budget else (session.budget, 0)
         inputs = [i for i in self.model.get_inputs() if i.name.startswith(PAST)]
         given = {o.name for o in self.model.get_outputs()}
         self.presents = [PRESENT + i.name.removeprefix(PAST) for i in inputs]
@@ -107,7 +110,9 @@ class SharedPrompt(Session):
             return
         ahead: deque[tuple[list[int], Future[Logits]]] = deque()
         with ThreadPoolExecutor(self.workers) as pool:
-            for places, answer in self.submitted(pool, groups(inputs, len(self.before))):
+            for places, answer in self.submitted(
+                pool, groups(inputs, len(self.before), self.worth)
+            ):
                 ahead.append((places, answer))
                 del answer  # it holds a batch, which holds keys and values
                 if len(ahead) > self.workers:
@@ -128,7 +133,8 @@ class SharedPrompt(Session):
             if place + 1 < len(asked):
                 ready.append(pool.submit(self.extended, start, asked[place + 1].shared))
             beginning = ready.popleft()
-            for batch in fitting(group.rests, start.length + len(group.shared)):
+            length = start.length + len(group.shared)
+            for batch in fitting(group.rests, length, self.budget):
                 rests = [group.rests[i] for i in batch]
                 places = [group.places[i] for i in batch]
                 yield places, pool.submit(self.continued, beginning, rests)
@@ -180,12 +186,13 @@ class SharedPrompt(Session):
             ) from None
 
 
-def groups(inputs: Sequence[Input], before: int) -> list[Group]:
+def groups(inputs: Sequence[Input], before: int, worth: int = WORTH) -> list[Group]:
     """Prompts by their query; those of queries not worth a reading of their own come together.
 
     Args:
         inputs: whole prompts; segment 0 ends where the document begins.
         before: tokens that all of them begin with, which no group has.
+        worth: tokens that a reading of its own must save.
     """
     by_query: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for place, item in enumerate(inputs):
@@ -193,7 +200,7 @@ def groups(inputs: Sequence[Input], before: int) -> list[Group]:
     found: list[Group] = []
     scattered: list[int] = []
     for shared, places in by_query.items():
-        if (len(places) - 1) * len(shared) < WORTH:
+        if (len(places) - 1) * len(shared) < worth:
             scattered += places
         else:
             found.append(group(inputs, places, before, shared))
@@ -208,9 +215,9 @@ def group(
     return Group(shared, rests, places)
 
 
-def fitting(rests: Sequence[Input], beginning: int) -> Iterator[list[int]]:
+def fitting(rests: Sequence[Input], beginning: int, budget: int) -> Iterator[list[int]]:
     """Batches within the token budget, in which each row has its beginning too."""
-    return batches([Input(range(beginning + len(rest.ids)), ()) for rest in rests], TOKEN_BUDGET)
+    return batches([Input(range(beginning + len(rest.ids)), ()) for rest in rests], budget)
 
 
 def nothing(item: Any, place: str) -> npt.NDArray[np.floating[Any]]:

@@ -103,6 +103,26 @@ def test_a_form_with_a_past_gives_the_logits_of_the_one_without(
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder", "continued"])
+@pytest.mark.parametrize("precision", ["fp32", "int8-weights", "int8", "int4"])
+def test_an_answer_does_not_depend_on_its_neighbours(
+    plain: dict[str, Path], tmp_path: Path, kind: str, precision: str
+) -> None:
+    FORMS[precision](plain[kind], tmp_path / "model.onnx")  # type: ignore[index]
+    session = Session(tmp_path / "model.onnx", "logits", threads=1)
+    if kind == "continued":
+        session = SharedPrompt(session, [3, 4, 5])
+    beginning = [3, 4, 5, *[6, 7] * 20]
+    asked = [Input([*beginning, *i.ids], [0] * 43 + [1] * len(i.ids)) for i in inputs() * 2]
+    together = {
+        i: row for batch, rows in session.outputs(asked) for i, row in zip(batch, rows, strict=True)
+    }
+    spread = max(float(np.abs(row).max()) for row in together.values())
+    for place, item in enumerate(asked):
+        ((_, alone),) = session.outputs([item])
+        assert alone[0] == pytest.approx(together[place], abs=1e-4 * spread)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "continued"])
 def test_each_form_stores_what_it_is_named_for(
     plain: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
