@@ -1,5 +1,9 @@
 """What a model of one score is: its kind, how it reads a pair, and the labeler it would make."""
 
+# Only some versions of tokenizers have whole types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import hashlib
