@@ -36,35 +36,32 @@ class CrossEncoder:
         self.session = Session(folder.model, folder.manifest.output, threads)
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
-        inputs, refused = self.read(pairs)
-        for i, reason in refused.items():
-            yield i, Judgment.refused(self.fingerprint, reason)
-        filled = list(inputs)
-        for batch, logits in self.session.outputs(list(inputs.values())):
-            for i, probabilities in zip(batch, self.probabilities(logits), strict=True):
-                yield filled[i], self.judgment(probabilities)
+        for i, found in self.features(pairs):
+            if isinstance(found, str):
+                yield i, Judgment.refused(self.fingerprint, found)
+            else:
+                yield i, self.judgment(self.probabilities(found[np.newaxis])[0])
 
     def features(
         self, pairs: Sequence[Pair]
     ) -> Iterator[tuple[int, npt.NDArray[np.float64] | str]]:
         """Yields (position, what a head over `score` sees: the logits, float64 [width]; or why the
         pair cannot be read), in any order."""
-        inputs, refused = self.read(pairs)
-        yield from refused.items()
-        filled = list(inputs)
-        for batch, logits in self.session.outputs(list(inputs.values())):
+        filled: list[int] = []
+        inputs: list[Input] = []
+        for i, pair in enumerate(pairs):
+            item = self.frame.input(pair)
+            if isinstance(item, str):
+                yield i, item
+            else:
+                filled.append(i)
+                inputs.append(item)
+        for batch, logits in self.session.outputs(inputs):
             wide = logits.astype(np.float64).reshape(len(logits), -1)
             yield from ((filled[i], row) for i, row in zip(batch, wide, strict=True))
 
-    def read(self, pairs: Sequence[Pair]) -> tuple[dict[int, Input], dict[int, str]]:
-        """By position: what the model reads of a pair, or why there is nothing to read."""
-        found = {i: self.frame.input(pair) for i, pair in enumerate(pairs)}
-        inputs = {i: item for i, item in found.items() if not isinstance(item, str)}
-        return inputs, {i: item for i, item in found.items() if isinstance(item, str)}
-
-    def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    def probabilities(self, wide: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Shape [batch, 4], each row summing to 1, from logits [batch, 4] or [batch, 1]."""
-        wide = logits.astype(np.float64).reshape(len(logits), -1)
         if self.head and wide.shape[1] == 1:
             return self.head.probabilities(wide)
         if wide.shape[1] != len(GRADES):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
 from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
 from relevance_eval.evaluators.labelers.decoder import Decoder
+from relevance_eval.evaluators.labelers.hub import download, on_hub
 from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS, open_folder
 from relevance_eval.evaluators.labelling import Labeler
 
 __all__ = ["load_labeler"]
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 KINDS = {"bi-encoder": BiEncoder, "cross-encoder": CrossEncoder, "decoder": Decoder}
 
 
@@ -43,28 +41,10 @@ def folder_of(name: str, base: Path) -> Path:
     path = base / Path(name).expanduser()
     if path.is_dir():
         return path
-    if HUB_ID.fullmatch(name):
-        return download(name)
+    if on_hub(name):
+        remedy = "check the name and the network, or use 'builtin'"
+        return download(name, [*FILES, WEIGHTS], remedy=remedy)
     raise LabelerError(
         f"there is no labeler {name!r}",
         remedy="use 'builtin', a folder, or owner/name of a model hub",
     )
-
-
-def download(name: str) -> Path:
-    """The folder where the hub's client keeps the files of this model."""
-    import huggingface_hub
-
-    hub: Any = huggingface_hub
-    repository, _, revision = name.partition("@")
-    try:
-        found = hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=[*FILES, WEIGHTS]
-        )
-    except Exception as error:  # network, hub and cache errors share no base
-        raise LabelerError(
-            f"there is no folder {name!r}, and the hub does not give a model of this name: "
-            f"{str(error).splitlines()[0]}",
-            remedy="check the name and the network, or use 'builtin'",
-        ) from None
-    return Path(found)

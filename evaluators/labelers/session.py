@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,9 @@ def batches(inputs: Sequence[Input], budget: int = TOKEN_BUDGET) -> Iterator[lis
 
 def budget_of(path: Path, provider: str) -> int:
     """Tokens in a batch."""
-    if SCALES_A_BATCH in path.read_bytes():  # an operator's name is plain text in the file
-        return ONE_AT_A_TIME
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        if content.find(SCALES_A_BATCH) >= 0:  # an operator's name is plain text in the file
+            return ONE_AT_A_TIME
     return PROCESSOR_BUDGET if provider == "CPUExecutionProvider" else TOKEN_BUDGET
 
 

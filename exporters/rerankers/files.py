@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from relevance_eval.errors import LabelerError
+from relevance_eval.evaluators.labelers.hub import download, on_hub
 from relevance_eval.evaluators.labelers.manifest import WEIGHTS
 from relevance_eval.exporters.students.frames import positions
 
 __all__ = ["LONGEST", "Files", "Pooling", "find_files"]
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 MODELS = ("model.onnx", "onnx/model.onnx")
 """Where a model's graph may be, in the order of preference."""
 PATTERNS = (*MODELS, *(f"{model}_data" for model in MODELS), "*.json")
@@ -134,8 +133,9 @@ def find_files(name: str, base: Path) -> Files:
     path = base / Path(name).expanduser()
     if path.is_dir():
         return whole_folder(path.resolve().name, path)
-    if HUB_ID.fullmatch(name):
-        return whole_folder(name.partition("@")[0], download(name))
+    if on_hub(name):
+        remedy = "check the name and the network, or name a folder"
+        return whole_folder(name.partition("@")[0], download(name, PATTERNS, remedy=remedy))
     raise LabelerError(
         f"there is no model {name!r}",
         remedy="name a folder with model.onnx and tokenizer.json, or owner/name of a model hub",
@@ -152,25 +152,6 @@ def whole_folder(name: str, folder: Path) -> Files:
             remedy="export it to ONNX first, for one with optimum-cli export onnx",
         )
     return Files(name, folder, model)
-
-
-def download(name: str) -> Path:
-    """The folder where the hub's client keeps the files of this model."""
-    import huggingface_hub
-
-    hub: Any = huggingface_hub
-    repository, _, revision = name.partition("@")
-    try:
-        found = hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=[*PATTERNS]
-        )
-    except Exception as error:  # network, hub and cache errors share no base
-        raise LabelerError(
-            f"there is no folder {name!r}, and the hub does not give a model of this name: "
-            f"{str(error).splitlines()[0]}",
-            remedy="check the name and the network, or name a folder",
-        ) from None
-    return Path(found)
 
 
 def read_json(path: Path) -> object:

