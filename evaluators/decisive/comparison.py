@@ -188,7 +188,9 @@ def bought(stakes: Stakes, measure: Measure, buy: Buy, judged: dict[int, Judgmen
 def summarised(
     runs: Sequence[Run], book: Book, settled: Sequence[Settled], clues: Floats, plan: Plan
 ) -> list[RankerSummary]:
-    """Baselines by known and forecast labels, rankers by their differences from the first one."""
+    """Baselines by known and forecast labels, rankers by their differences from the first one.
+
+    Their means have no interval where labels are forecast."""
     stakes, forecasts = book.stakes, book.forecasts(clues)
     columns = [
         filled(stakes, stakes.weights[row], book.gains, forecasts, plan.seed).column
@@ -200,7 +202,11 @@ def summarised(
     for row, (run, values) in enumerate(zip(runs, columns, strict=True)):
         shown = {str(plan.primary): values, f"Judged@{len(stakes.worth)}": covered(book, row)}
         named = {m: dict(zip(stakes.query_ids, v.tolist(), strict=True)) for m, v in shown.items()}
-        found.append(summary_of(run, named, stakes.query_ids))
+        summary = summary_of(run, named, stakes.query_ids)
+        # A mean that leans on forecasts has an error that no spread over queries shows.
+        mean = Interval(summary.measures[str(plan.primary)].mean, None, None)
+        told = {**summary.measures, str(plan.primary): mean}
+        found.append(summary if book.known.all() else replace(summary, measures=told))
     return found
 
 

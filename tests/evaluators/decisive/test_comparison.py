@@ -290,3 +290,13 @@ def test_any_sum_is_compared(collect: Collect, measure: Measure) -> None:
     few = found.sparingly(plan)
     assert {c.settled.how for c in few.contrasts if c.settled} == {"all"}
     same(few, found.fully(plan), str(measure))
+
+
+def test_a_mean_that_leans_on_forecasts_has_no_interval(collect: Collect) -> None:
+    found = collect(7, queries=40, quality=(0.0, 2.0))
+    few = found.sparingly(planned("EnDCG@5"), mode="decisive")
+    assert {c.settled.how for c in few.contrasts if c.settled} == {"sample"}
+    for ranker in few.rankers:
+        mean = ranker.measures["EnDCG@5"]
+        assert (mean.low, mean.high) == (None, None)
+        assert ranker.measures["Judged@5"].low is not None
