@@ -1,4 +1,4 @@
-"""Real runs and grades of five collections, for benchmarks of decisions.
+"""Real runs and grades of collections, for benchmarks of decisions and of labelers.
 
 Some twenty rankers, near twins among them, ask an embedded Elasticsearch for the judged queries of
 four public collections (Cranfield, CACM, CISI, Vaswani) and for those of the enterprise collection.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ __all__ = ["COLLECTIONS", "DEPTH", "Prepared", "prepare"]
 
 ENTERPRISE = Path(__file__).resolve().parents[1] / "fixtures" / "enterprise"
 COLLECTIONS = ("cranfield", "enterprise", "cacm", "cisi", "vaswani")
-WITHOUT_TITLES = frozenset({"vaswani"})
+WITHOUT_TITLES = frozenset({"dl20", "vaswani"})
 ENTERPRISE_RANKERS = ("bm25", "fields", "recent")
 """The collection's own, beside those that all collections have."""
 DEPTH = 10
@@ -115,14 +116,18 @@ def ranker_names(name: str) -> list[str]:
     return [*templates(titles=name not in WITHOUT_TITLES), *own, *FUSED]
 
 
-def project_files(name: str) -> dict[str, str]:
-    """Path to text of all that a project of this collection is made of, but its documents."""
+def project_files(name: str, depth: int = DEPTH) -> dict[str, str]:
+    """Path to text of all that a project of this collection is made of, but its documents.
+
+    Args:
+        depth: hits that each ranker is asked for.
+    """
     bodies = templates(titles=name not in WITHOUT_TITLES)
     texts = {ranker: json.dumps(body, indent=2) for ranker, body in bodies.items()}
     if name == "enterprise":
         texts |= {r: (ENTERPRISE / "rankers" / f"{r}.json").read_text() for r in ENTERPRISE_RANKERS}
     files = {f"rankers/{ranker}.json": text for ranker, text in texts.items()}
-    sections = [CONFIGURATION.format(depth=DEPTH), section("embedders.bge", EMBEDDER)]
+    sections = [CONFIGURATION.format(depth=depth), section("embedders.bge", EMBEDDER)]
     for ranker in texts:
         values = {"template": f"rankers/{ranker}.json"}
         embedder = {"embedder": "bge"} if ranker == VECTOR else {}
@@ -206,7 +211,7 @@ def graded(name: str, pairs: Sequence[Pair], folder: Path) -> Labelling:
 
 
 def say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 
 def task_of(name: str) -> Task:

@@ -26,6 +26,7 @@ from relevance_eval.exporters.builtin.calibrate import fit_head, query_folds
 from relevance_eval.exporters.builtin.corpora import Corpus, read_corpus, read_qrels
 from relevance_eval.exporters.builtin.encoder import base_folder, encode, load_encoder
 from relevance_eval.exporters.builtin.evaluation import (
+    cross_fitted,
     fitted_cuts,
     head_rows,
     order_row,
@@ -33,6 +34,7 @@ from relevance_eval.exporters.builtin.evaluation import (
     transfer_row,
 )
 from relevance_eval.exporters.builtin.export import SCHEMES, export_float
+from relevance_eval.exporters.builtin.held_out import write_held_out
 from relevance_eval.exporters.builtin.metrics import agreement, rounded, sums
 from relevance_eval.exporters.builtin.pairs import (
     Collection,
@@ -149,12 +151,18 @@ def build(options: Options) -> None:
 def _figures(reader: _Reader, graded: Sequence[Collection]) -> dict[str, str]:
     """The tables of the graded collections."""
     features = reader.options.features
-    tables = head_rows(graded, {"calibrated cosine": ["cosine"], "builtin-minilm-1": features})
+    heads = {"calibrated cosine": ["cosine"], artifact.NAME: features}
+    given = {name: cross_fitted(graded, own) for name, own in heads.items()}
+    for name, said in given.items():
+        for collection, part, own in zip(GRADED, graded, said, strict=True):
+            path = reader.options.work / "held-out" / name / f"{collection}.jsonl"
+            write_held_out(path, part, own)
+    tables = head_rows(graded, given)
     values: dict[str, str] = {}
     for place, name in enumerate(GRADED):
         part, other = graded[place], graded[1 - place]
         rows = [order_row("BM25", part.pairs, part.lexical), *tables[place]]
-        for label, names in (("calibrated cosine", ["cosine"]), ("builtin-minilm-1", features)):
+        for label, names in heads.items():
             title = f"{label}, head fitted on {GRADED[1 - place]} alone"
             rows.append(transfer_row(title, names, other.pairs, part.pairs))
         if name == "dl20":
@@ -172,7 +180,7 @@ def _orders(part: Collection, head: OrdinalHead) -> str:
     rows = [
         order_row("BM25", pairs, part.lexical),
         order_row("cosine", pairs, pairs.columns(["cosine"])[:, 0]),
-        order_row("builtin-minilm-1", pairs, head.scores(pairs.columns(head.features))),
+        order_row(artifact.NAME, pairs, head.scores(pairs.columns(head.features))),
     ]
     return artifact.figure_table(rows, _ORDER)
 

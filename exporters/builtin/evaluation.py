@@ -22,7 +22,16 @@ from relevance_eval.exporters.builtin.metrics import (
 )
 from relevance_eval.exporters.builtin.pairs import Collection, Pairs
 
-__all__ = ["Row", "fitted_cuts", "head_rows", "order_row", "teacher_row", "transfer_row"]
+__all__ = [
+    "Given",
+    "Row",
+    "cross_fitted",
+    "fitted_cuts",
+    "head_rows",
+    "order_row",
+    "teacher_row",
+    "transfer_row",
+]
 
 _ORDER = ("pairwise accuracy", "nDCG@10", "average precision")
 
@@ -78,10 +87,9 @@ def cross_fitted(collections: Sequence[Collection], names: Sequence[str]) -> lis
 
 
 def head_rows(
-    collections: Sequence[Collection], heads: Mapping[str, Sequence[str]]
+    collections: Sequence[Collection], given: Mapping[str, Sequence[Given]]
 ) -> list[list[Row]]:
-    """For each collection, a row for each head (name: its features); the first is the bar."""
-    given = {name: cross_fitted(collections, features) for name, features in heads.items()}
+    """For each collection, a row for each head, from what it says of each; the first is the bar."""
     tables: list[list[Row]] = []
     for place, part in enumerate(collections):
         own = {name: said[place].sums(part.pairs) for name, said in given.items()}
