@@ -7,10 +7,12 @@ what else the machine does slows all of them alike. The first round is not count
 
 bfloat16 is left out where the processor has no instructions for it: it takes many times as long.
 
-    pip install -e '.[train,embedded]' 'sentence-transformers>=5' flashrank optimum-intel nncf
+    pip install -e '.[train,embedded]' 'sentence-transformers>=5' flashrank
+    pip install 'optimum-intel[openvino]' nncf
     python benchmarks/labelling.py --work /tmp/labelling
 
-The tables so far are in WORK/labelling.md after each round.
+With onnxruntime-openvino installed over onnxruntime, this project's "fp32" and "built-in" compute in
+bfloat16 where the processor has it. The tables so far are in WORK/labelling.md after each round.
 """
 
 from __future__ import annotations

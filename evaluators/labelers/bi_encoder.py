@@ -30,11 +30,11 @@ class BiEncoder:
 
     def __init__(self, folder: LabelerFolder, threads: int = 0):
         self.name = folder.manifest.name
-        self.fingerprint = folder.fingerprint
         self.cuts = folder.manifest.cuts
         self.head = folder.manifest.ordinal_head()
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
-        self.session = Session(folder.model, folder.manifest.output, threads)
+        self.session = Session(folder.model, folder.manifest.output, threads, encoder=True)
+        self.fingerprint = folder.fingerprint_in(self.session.bfloat16)
         self.read = Encodings()
         before, _, after = folder.manifest.frame
         self.opening, self.closing = self.tokens.framing(before), self.tokens.framing(after)

@@ -28,12 +28,13 @@ class CrossEncoder:
 
     def __init__(self, folder: LabelerFolder, threads: int = 0):
         self.name = folder.manifest.name
-        self.fingerprint = folder.fingerprint
         self.cuts = folder.manifest.cuts
         self.manifest = folder.manifest
         self.head = folder.manifest.ordinal_head() if folder.manifest.head else None
         self.frame = PairFrame(folder.path / "tokenizer.json", folder.manifest)
-        self.session = Session(folder.model, folder.manifest.output, threads)
+        encoder = folder.manifest.architecture != "decoder"
+        self.session = Session(folder.model, folder.manifest.output, threads, encoder)
+        self.fingerprint = folder.fingerprint_in(self.session.bfloat16)
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
         for i, found in self.features(pairs):

@@ -126,6 +126,12 @@ class LabelerFolder:
     def model(self) -> Path:
         return self.weights or self.path / "model.onnx"
 
+    def fingerprint_in(self, bfloat16: bool) -> str:
+        """Of its labels: those that bfloat16 computed are not taken for float32's."""
+        if not bfloat16:
+            return self.fingerprint
+        return hashlib.sha256(f"{self.fingerprint} in bfloat16".encode()).hexdigest()
+
 
 def open_folder(path: Path) -> LabelerFolder:
     """Raises LabelerError naming the file and the field that is wrong."""

@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from relevance_eval.evaluators.document import document_from, read_corpus
 from relevance_eval.evaluators.judgment import Judgment, Outcome
 from relevance_eval.evaluators.labelers.load import load_labeler
+from relevance_eval.evaluators.labelers.session import OPENVINO, Session, has_bfloat16
 from relevance_eval.evaluators.labelling import Labeler
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query, read_queries
@@ -100,3 +102,20 @@ def test_a_document_of_control_characters_is_refused(builtin: Labeler) -> None:
     (judgment,) = graded(builtin, [Pair(Query("q", "vpn"), document)])
     assert judgment.outcome is Outcome.REFUSED
     assert "no text in the fields" in judgment.reason
+
+
+@pytest.mark.skipif(
+    OPENVINO not in onnxruntime.get_available_providers() or not has_bfloat16(),
+    reason="needs the package onnxruntime-openvino and a processor with bfloat16",
+)
+def test_bfloat16_grades_as_float32_does_but_says_so_in_its_fingerprint(
+    builtin: Labeler,
+    pairs: list[Pair],
+    judgments: list[Judgment],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: False)
+    exact = load_labeler("builtin")
+    assert exact.fingerprint != builtin.fingerprint
+    for ours, theirs in zip(judgments, graded(exact, pairs), strict=True):
+        assert ours.expected == pytest.approx(theirs.expected, abs=0.05)

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relevance_eval.errors import LabelerError
-from relevance_eval.evaluators.labelers.session import Input, Session, batches
+from relevance_eval.evaluators.labelers.session import (
+    OPENVINO,
+    Input,
+    Session,
+    batches,
+    has_bfloat16,
+    providers_for,
+)
 
 Complains = Callable[..., Any]
 Folder = Callable[..., Path]
@@ -101,3 +108,49 @@ def test_a_text_that_the_model_cannot_take(write_folder: Folder, complains: Comp
     says, remedy = "the model cannot run on 1 tokens", "lower max_tokens"
     with complains(LabelerError, says, code=2, where=str(path), remedy=remedy):
         list(session.outputs([Input([2001], [0])]))
+
+
+CUDA, PROCESSOR = "CUDAExecutionProvider", "CPUExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    ("available", "bfloat16", "first"),
+    [
+        ([PROCESSOR], True, PROCESSOR),
+        ([OPENVINO, PROCESSOR], False, PROCESSOR),
+        ([OPENVINO, PROCESSOR], True, OPENVINO),
+        ([CUDA, OPENVINO, PROCESSOR], True, CUDA),
+    ],
+)
+def test_openvino_is_taken_for_bfloat16_alone_and_never_before_a_gpu(
+    available: list[str], bfloat16: bool, first: str
+) -> None:
+    found = [p if isinstance(p, str) else p[0] for p in providers_for(available, bfloat16, 2)]
+    assert found[0] == first
+    assert found[-1] == PROCESSOR
+
+
+def test_openvino_gets_as_many_streams_as_there_are_batches_at_a_time() -> None:
+    (_, options), *_ = providers_for([OPENVINO, PROCESSOR], True, 3)
+    assert isinstance(options, dict)
+    assert options["num_streams"] == options["num_of_threads"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("flags", "known"),
+    [("fpu avx512f avx512_bf16 vnni", True), ("fpu amx_bf16", True), ("avx512_bf16x", False)],
+)
+def test_a_processor_with_bfloat16_is_known_by_its_flags(
+    flags: str, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text(f"processor\t: 0\nflags\t\t: {flags}\n", encoding="utf-8")
+    monkeypatch.setattr(f"{Session.__module__}.PROCESSOR_FLAGS", file)
+    assert has_bfloat16() is known
+
+
+def test_a_system_that_does_not_tell_its_processor_has_no_bfloat16(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{Session.__module__}.PROCESSOR_FLAGS", tmp_path / "none")
+    assert not has_bfloat16()
