@@ -11,8 +11,8 @@ bfloat16 is left out where the processor has no instructions for it: it takes ma
     pip install 'optimum-intel[openvino]' nncf
     python benchmarks/labelling.py --work /tmp/labelling
 
-With onnxruntime-openvino installed over onnxruntime, this project's "fp32" and "built-in" compute in
-bfloat16 where the processor has it. The tables so far are in WORK/labelling.md after each round.
+With onnxruntime-openvino installed over onnxruntime, "relevance-eval, fp32" and "built-in" compute
+in bfloat16 where the processor has it. The tables so far are in WORK/labelling.md after each round.
 """
 
 from __future__ import annotations
