@@ -4,7 +4,8 @@ Two questions. Pair by pair: does it give the grades that people give? And what 
 compares rankers: do its labels put some twenty of them in people's order, and lead to people's
 verdicts? On TREC 2020 Deep Learning and LiveQA the grades are held out, of labelers that never saw
 the query; `exporters/builtin` writes them. On the other collections --labeler grades what the
-rankers found. All intervals are of 95 %, over resampled queries.
+rankers found. All intervals are of 95 %, over resampled queries, but for the probes', which are
+Student's. Lists on partly graded collections are condensed to what people graded.
 
 Runs and grades are kept in --work: a second call needs neither Elasticsearch nor a label.
 
@@ -144,7 +145,15 @@ def of_orders(studies: Sequence[Study]) -> Iterator[str]:
     yield table(["collection", "labeler", *ORDERS], rows)
 
 
-COUNTS = ("rankers, queries", "Kendall's tau-b", "same verdict", "missed", "opposite", "invented")
+COUNTS = (
+    "rankers, queries",
+    "Kendall's tau-b",
+    "same verdict",
+    "missed",
+    "levelled",
+    "opposite",
+    "invented",
+)
 
 
 def of_rankers(studies: Sequence[Study]) -> Iterator[str]:
@@ -152,8 +161,9 @@ def of_rankers(studies: Sequence[Study]) -> Iterator[str]:
     yield "## Rankers"
     yield (
         f"Rankers by their mean under the labeler's labels, against {PEOPLE} under people's: the "
-        "order of all, and the verdict on each pair of them. Missed and opposite are of the pairs "
-        "on which people say better or worse; invented are of the others. The interval of tau "
+        "order of all, and the verdict on each pair of them. Of the pairs on which people say "
+        "better or worse: missed, not told by the labeler; levelled, equivalent to it; opposite. "
+        "Of the others: invented, better or worse to the labeler alone. The interval of tau "
         "leans low, since resampled queries add noise to both orders."
     )
     rows: list[list[str]] = []
@@ -170,6 +180,7 @@ def of_rankers(studies: Sequence[Study]) -> Iterator[str]:
                 cell(told.tau),
                 share(told.same, told.pairs),
                 share(told.missed, told.decided),
+                share(told.levelled, told.decided),
                 share(told.opposite, told.decided),
                 share(told.invented, others),
             ])  # fmt: skip

@@ -32,7 +32,19 @@ from relevance_eval.evaluators.query import Query, read_queries, write_queries
 from relevance_eval.evaluators.run import Run, read_run, write_run
 from relevance_eval.project import Task, open_project
 
-__all__ = ["COLLECTIONS", "DEPTH", "Prepared", "prepare"]
+__all__ = [
+    "COLLECTIONS",
+    "DEPTH",
+    "ENTERPRISE",
+    "Prepared",
+    "is_pulled",
+    "prepare",
+    "project_files",
+    "pull_runs",
+    "ranker_names",
+    "say",
+    "task_of",
+]
 
 ENTERPRISE = Path(__file__).resolve().parents[1] / "fixtures" / "enterprise"
 COLLECTIONS = ("cranfield", "enterprise", "cacm", "cisi", "vaswani")

@@ -80,7 +80,8 @@ class Told:
         pairs: of rankers.
         same: pairs with the same verdict.
         decided: pairs of which people's grades say better or worse.
-        missed: of these, the pairs of which the labeler's labels say neither.
+        missed: of these, the pairs of which the labeler's labels do not tell.
+        levelled: of these, the pairs that the labeler's labels call equivalent.
         opposite: of these, the pairs of which the labeler's labels say the opposite.
         invented: pairs of which the labeler's labels alone say better or worse.
     """
@@ -91,6 +92,7 @@ class Told:
     same: int
     decided: int
     missed: int
+    levelled: int
     opposite: int
     invented: int
 
@@ -135,7 +137,8 @@ class Systems:
             pairs=len(both),
             same=sum(people == labeler for people, labeler in both),
             decided=len(clear),
-            missed=sum(labeler not in DECIDED for _, labeler in clear),
+            missed=sum(labeler == Verdict.INCONCLUSIVE for _, labeler in clear),
+            levelled=sum(labeler == Verdict.EQUIVALENT for _, labeler in clear),
             opposite=sum(labeler in DECIDED and people != labeler for people, labeler in clear),
             invented=sum(p not in DECIDED and labeler in DECIDED for p, labeler in both),
         )

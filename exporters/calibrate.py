@@ -254,7 +254,7 @@ def write(folder: Path, reranker: Reranker, found: Fit, record: Mapping[str, Any
         shutil.copyfile(source, folder / name)
     if files.weights.exists():
         shutil.copyfile(files.weights, folder / WEIGHTS)
-    fingerprint = load_labeler(str(folder.absolute())).fingerprint
+    fingerprint = load_labeler(str(folder.absolute()), exact=True).fingerprint
     card = CalibratedCard(manifest, fingerprint, record)
     (folder / CARD).write_text(card.text(), encoding="utf-8")
     (folder / RECORD).write_text(dumped(record), encoding="utf-8")

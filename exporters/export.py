@@ -97,7 +97,7 @@ def export(
         base = base_of(training)
         forms = write_forms(taught, student, settings, base, folder, work, examples)
         labelers = {
-            name: load_labeler(str(path.absolute()), threads=threads)
+            name: load_labeler(str(path.absolute()), threads=threads, exact=True)
             for name, path in forms.items()
         }
         found = check(taught, labelers, examples, progress)
@@ -138,7 +138,7 @@ def write_graph(taught: Student, folder: Path, examples: Sequence[Example]) -> N
         # an attention of its own kind keeps no such past
         with suppress(ExportError, LabelerError):
             export_continued(taught.module, folder)
-            if same(taught, load_labeler(str(folder.absolute())), examples):
+            if same(taught, load_labeler(str(folder.absolute()), exact=True), examples):
                 return
     export_graph(taught.module, folder)
 

@@ -125,7 +125,8 @@ def of_judge(old: Saved, new: Saved) -> Aspect:
     detail = f"{other:,} of {same + other:,} pairs that both graded have another grade"
     one, two = old.result.labeler, new.result.labeler
     if one.fingerprint != two.fingerprint:
-        return Aspect("judge", State.CHANGED, f"labeler {one.name}, now {two.name}; {detail}")
+        now = two.name if one.name != two.name else "of other files, or in another arithmetic"
+        return Aspect("judge", State.CHANGED, f"labeler {one.name}, now {now}; {detail}")
     return Aspect("judge", State.CHANGED if other else State.SAME, f"{two.name}; {detail}")
 
 

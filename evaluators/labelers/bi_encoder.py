@@ -25,15 +25,18 @@ __all__ = ["BiEncoder"]
 class BiEncoder:
     """A sentence encoder in ONNX and an ordinal head; implements the Labeler protocol.
 
+    Args:
+        exact: float32, also where bfloat16 is faster.
+
     Raises LabelerError if the files do not fit together.
     """
 
-    def __init__(self, folder: LabelerFolder, threads: int = 0):
+    def __init__(self, folder: LabelerFolder, threads: int = 0, exact: bool = False):
         self.name = folder.manifest.name
         self.cuts = folder.manifest.cuts
         self.head = folder.manifest.ordinal_head()
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
-        self.session = Session(folder.model, folder.manifest.output, threads, encoder=True)
+        self.session = Session(folder.model, folder.manifest.output, threads, bfloat16=not exact)
         self.fingerprint = folder.fingerprint_in(self.session.bfloat16)
         self.read = Encodings()
         before, _, after = folder.manifest.frame

@@ -23,17 +23,20 @@ class CrossEncoder:
     With four logits, probabilities are their softmax after division by the temperature. With one
     (any reranker), the manifest's ordinal head over the feature `score` makes them.
 
+    Args:
+        exact: float32, also where bfloat16 is faster; a decoder is always computed so.
+
     Raises LabelerError if the files do not fit together.
     """
 
-    def __init__(self, folder: LabelerFolder, threads: int = 0):
+    def __init__(self, folder: LabelerFolder, threads: int = 0, exact: bool = False):
         self.name = folder.manifest.name
         self.cuts = folder.manifest.cuts
         self.manifest = folder.manifest
         self.head = folder.manifest.ordinal_head() if folder.manifest.head else None
         self.frame = PairFrame(folder.path / "tokenizer.json", folder.manifest)
-        encoder = folder.manifest.architecture != "decoder"
-        self.session = Session(folder.model, folder.manifest.output, threads, encoder)
+        bfloat16 = not exact and folder.manifest.architecture != "decoder"
+        self.session = Session(folder.model, folder.manifest.output, threads, bfloat16)
         self.fingerprint = folder.fingerprint_in(self.session.bfloat16)
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:

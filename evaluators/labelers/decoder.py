@@ -35,8 +35,8 @@ class Decoder(CrossEncoder):
     Raises LabelerError if the files do not fit together.
     """
 
-    def __init__(self, folder: LabelerFolder, threads: int = 0):
-        super().__init__(folder, threads)
+    def __init__(self, folder: LabelerFolder, threads: int = 0, exact: bool = False):
+        super().__init__(folder, threads, exact)
         self.reuses_prompt = any(name.startswith(PAST) for name in self.session.names)
         if self.reuses_prompt:
             self.session = SharedPrompt(self.session, self.frame.before)

@@ -18,7 +18,9 @@ __all__ = ["load_labeler"]
 KINDS = {"bi-encoder": BiEncoder, "cross-encoder": CrossEncoder, "decoder": Decoder}
 
 
-def load_labeler(name: str, *, base: Path | None = None, threads: int = 0) -> Labeler:
+def load_labeler(
+    name: str, *, base: Path | None = None, threads: int = 0, exact: bool = False
+) -> Labeler:
     """A labeler, ready to grade.
 
     Args:
@@ -26,13 +28,14 @@ def load_labeler(name: str, *, base: Path | None = None, threads: int = 0) -> La
             model hub, which is downloaded once.
         base: folder of the configuration.
         threads: processor threads; 0 for one a core.
+        exact: float32 also where bfloat16 is faster: the same fingerprint on every machine.
 
     Raises:
         LabelerError: there is no such labeler, or its files do not fit together.
     """
     path = folder_of(name, base or Path())
     folder = open_folder(path)
-    return KINDS[folder.manifest.architecture](folder, threads)
+    return KINDS[folder.manifest.architecture](folder, threads, exact)
 
 
 def folder_of(name: str, base: Path) -> Path:

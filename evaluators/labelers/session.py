@@ -76,6 +76,20 @@ def has_bfloat16() -> bool:
         return False
 
 
+def loaded(path: Path, options: Any, providers: Sequence[Any]) -> Any:
+    """A session with the first of these providers that takes the graph. It changes none later on:
+    another one computes other grades. Raises what ONNX Runtime raises if the last refuses it."""
+    runtime: Any = onnxruntime
+    for place in range(len(providers)):
+        usable = providers[place:]
+        try:
+            return runtime.InferenceSession(str(path), options, providers=usable, enable_fallback=0)
+        except Exception:  # the library's exceptions share no public base
+            if len(usable) == 1:
+                raise
+    raise ValueError("no provider")
+
+
 def providers_for(
     available: Sequence[str], bfloat16: bool, workers: int
 ) -> list[str | tuple[str, dict[str, str]]]:
@@ -107,7 +121,7 @@ class Session:
 
     Args:
         threads: batches at a time; 0 for one a core.
-        encoder: whether the graph is an encoder's, which bfloat16 may compute.
+        bfloat16: whether it may compute the graph, where that is faster. It is meant for encoders.
 
     Attributes:
         bfloat16: whether it does, so that outputs differ a little from float32's.
@@ -116,7 +130,7 @@ class Session:
         LabelerError: the file is no ONNX model, or its inputs and outputs are others.
     """
 
-    def __init__(self, path: Path, output: str, threads: int = 0, encoder: bool = False):
+    def __init__(self, path: Path, output: str, threads: int = 0, bfloat16: bool = False):
         runtime: Any = onnxruntime  # it has no types of its own
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -124,9 +138,9 @@ class Session:
         self.workers = threads or os.cpu_count() or 1
         try:
             alone = scales_a_batch(path)
-            quick = encoder and not alone and has_bfloat16()
-            usable = providers_for(runtime.get_available_providers(), quick, self.workers)
-            self.model: Any = runtime.InferenceSession(str(path), options, providers=usable)
+            pays = bfloat16 and not alone and has_bfloat16()
+            usable = providers_for(runtime.get_available_providers(), pays, self.workers)
+            self.model: Any = loaded(path, options, usable)
         except Exception as error:  # the library's exceptions share no public base
             raise LabelerError(f"ONNX Runtime cannot load it: {error}", where=str(path)) from None
         provider: str = self.model.get_providers()[0]

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relevance_eval.errors import LabelerError
+from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelers.session import (
     OPENVINO,
     Input,
     Session,
     batches,
     has_bfloat16,
+    loaded,
     providers_for,
 )
 
@@ -154,3 +157,70 @@ def test_a_system_that_does_not_tell_its_processor_has_no_bfloat16(
 ) -> None:
     monkeypatch.setattr(f"{Session.__module__}.PROCESSOR_FLAGS", tmp_path / "none")
     assert not has_bfloat16()
+
+
+@pytest.mark.parametrize(
+    ("processor", "asked", "scaled", "taken"),
+    [
+        (True, True, False, True),
+        (False, True, False, False),
+        (True, False, False, False),
+        (True, True, True, False),
+    ],
+)
+def test_bfloat16_is_for_who_asks_on_a_processor_that_can_and_not_for_dynamic_int8(
+    processor: bool,
+    asked: bool,
+    scaled: bool,
+    taken: bool,
+    write_folder: Folder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[bool] = []
+
+    def providers(available: Sequence[str], bfloat16: bool, workers: int) -> list[str]:
+        told.append(bfloat16)
+        return [PROCESSOR]
+
+    module = Session.__module__
+    monkeypatch.setattr(f"{module}.has_bfloat16", lambda: processor)
+    monkeypatch.setattr(f"{module}.scales_a_batch", lambda path: scaled)
+    monkeypatch.setattr(f"{module}.providers_for", providers)
+    session = Session(write_folder(WORDS) / "model.onnx", "logits", 1, asked)
+    assert told == [taken]
+    assert not session.bfloat16  # the processor's own provider was given
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_labeler_asks_for_bfloat16_unless_it_is_to_be_exact(
+    exact: bool, write_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+
+    def providers(available: Sequence[str], bfloat16: bool, workers: int) -> list[str]:
+        told.append(bfloat16)
+        return [PROCESSOR]
+
+    monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: True)
+    monkeypatch.setattr(f"{Session.__module__}.providers_for", providers)
+    load_labeler(str(write_folder(WORDS)), exact=exact)
+    assert told == [not exact]
+
+
+def test_a_provider_that_refuses_the_graph_makes_way_for_the_next(
+    write_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_folder(WORDS) / "model.onnx"
+    real: Any = onnxruntime.InferenceSession
+    tried: list[Any] = []
+
+    def strict(file: str, options: Any, *, providers: Sequence[str], **rest: Any) -> Any:
+        tried.append(list(providers))
+        if providers[0] == OPENVINO:
+            raise RuntimeError("an operator it does not have")
+        return real(file, options, providers=list(providers), **rest)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", strict)
+    found = loaded(path, onnxruntime.SessionOptions(), [OPENVINO, PROCESSOR])
+    assert found.get_providers() == [PROCESSOR]
+    assert tried == [[OPENVINO, PROCESSOR], [PROCESSOR]]
