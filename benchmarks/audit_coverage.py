@@ -33,11 +33,11 @@ import numpy as np
 import numpy.typing as npt
 from chained import Chain, Corrected, corrected
 from decision import decision
+from heldout import Judged, certain
 from prepared import DEPTH, Prepared
 
 from relevance_eval.evaluators.decisive.comparison import cheap_gains
 from relevance_eval.evaluators.document import read_corpus
-from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.judgments import Judgments
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelling import label
@@ -55,7 +55,6 @@ from relevance_eval.evaluators.statistics.prediction_powered import (
 from relevance_eval.exporters.builtin.bm25 import Bm25
 
 Floats = npt.NDArray[np.float64]
-Judged = Mapping[str, Mapping[str, Judgment]]
 Scorer = Callable[[str, str], float]
 
 MODELS = {
@@ -199,10 +198,6 @@ def runs_of(collection: Collection) -> list[Run]:
         }
         runs.append(Run(name, results))
     return runs
-
-
-def certain(qrels: Qrels, name: str) -> Judged:
-    return {q: {d: Judgment.certain(name, g) for d, g in row.items()} for q, row in qrels.items()}
 
 
 def builtin_grades(collection: Collection, folder: Path, store: Path) -> Judged:

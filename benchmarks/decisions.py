@@ -22,8 +22,9 @@ from statistics import median
 
 import numpy as np
 import numpy.typing as npt
-from audit_coverage import MODELS, Collection, builtin_grades, certain, runs_of
+from audit_coverage import MODELS, Collection, builtin_grades, runs_of
 from decision import PLAN, Decision, decision
+from heldout import certain
 from prepared import COLLECTIONS, DEPTH, Prepared, prepare
 
 from relevance_eval.evaluators.decisive.comparison import cheap_gains, compare_decisively

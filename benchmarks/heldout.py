@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from audit_coverage import certain
 from prepared import ENTERPRISE
 
 from relevance_eval.errors import InputError
@@ -23,7 +22,7 @@ from relevance_eval.evaluators.qrels import Qrels, read_qrels
 from relevance_eval.evaluators.query import Query, read_queries
 from relevance_eval.exporters.builtin.bm25 import Bm25
 
-__all__ = ["GRADED", "Collection", "Cosine", "Judged", "by_bm25", "labelers"]
+__all__ = ["GRADED", "Collection", "Cosine", "Judged", "by_bm25", "certain", "labelers"]
 
 Judged = Mapping[str, Mapping[str, Judgment]]
 """Query id to document id to graded judgment."""
@@ -81,6 +80,11 @@ class Collection:
             for q, row in self.people.items()
             if q in judged
         }
+
+
+def certain(qrels: Qrels, name: str) -> dict[str, dict[str, Judgment]]:
+    """Grades that someone gave without a doubt."""
+    return {q: {d: Judgment.certain(name, g) for d, g in row.items()} for q, row in qrels.items()}
 
 
 # held-out labelers

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from audit_coverage import certain, top
 from decision import PLAN
-from heldout import Collection, Cosine, Judged, by_bm25
+from heldout import Collection, Cosine, Judged, by_bm25, certain
 from prepared import DEPTH, is_pulled, project_files, pull_runs, ranker_names, say, task_of
 
 from relevance_eval.evaluators.agreement import interval, tau_b
@@ -113,7 +112,7 @@ class Systems:
         return [condensed(run, ungraded) for run in runs]
 
     def measured(self, runs: Sequence[Run], judged: Judged, measure: Measure) -> Values:
-        return {r.ranker: measure_run(top(r), self.query_ids, judged, measure) for r in runs}
+        return {r.ranker: measure_run(r, self.query_ids, judged, measure) for r in runs}
 
     def decided(self, values: Values, measure: Measure) -> list[Verdict]:
         """Of each pair of rankers, each as if the two alone were compared."""

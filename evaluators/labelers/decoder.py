@@ -32,11 +32,14 @@ class Decoder(CrossEncoder):
     documents once too: the documents go on from there, in batches. A graph without reads every
     prompt as a whole.
 
+    Args:
+        exact: of no effect, since a decoder is always computed in float32.
+
     Raises LabelerError if the files do not fit together.
     """
 
     def __init__(self, folder: LabelerFolder, threads: int = 0, exact: bool = False):
-        super().__init__(folder, threads, exact)
+        super().__init__(folder, threads, exact=True)
         self.reuses_prompt = any(name.startswith(PAST) for name in self.session.names)
         if self.reuses_prompt:
             self.session = SharedPrompt(self.session, self.frame.before)

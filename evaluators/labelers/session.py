@@ -18,7 +18,7 @@ import onnxruntime
 
 from relevance_eval.errors import LabelerError
 
-__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches", "providers_for"]
+__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches"]
 
 TOKEN_BUDGET = 2048
 """Tokens in a batch, padding included, of a device that wants many at a time."""
@@ -80,14 +80,12 @@ def loaded(path: Path, options: Any, providers: Sequence[Any]) -> Any:
     """A session with the first of these providers that takes the graph. It changes none later on:
     another one computes other grades. Raises what ONNX Runtime raises if the last refuses it."""
     runtime: Any = onnxruntime
-    for place in range(len(providers)):
-        usable = providers[place:]
-        try:
-            return runtime.InferenceSession(str(path), options, providers=usable, enable_fallback=0)
-        except Exception:  # the library's exceptions share no public base
-            if len(usable) == 1:
-                raise
-    raise ValueError("no provider")
+    try:
+        return runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    except Exception:  # the library's exceptions share no public base
+        if len(providers) == 1:
+            raise
+        return loaded(path, options, providers[1:])
 
 
 def providers_for(
@@ -145,7 +143,7 @@ class Session:
             raise LabelerError(f"ONNX Runtime cannot load it: {error}", where=str(path)) from None
         provider: str = self.model.get_providers()[0]
         self.bfloat16 = provider == OPENVINO
-        many = TOKEN_BUDGET if provider not in (PROCESSOR, OPENVINO) else PROCESSOR_BUDGET
+        many = PROCESSOR_BUDGET if provider in (PROCESSOR, OPENVINO) else TOKEN_BUDGET
         self.budget = ONE_AT_A_TIME if alone else many
         self.place, self.output = str(path), output
         self.names = {i.name for i in self.model.get_inputs()}

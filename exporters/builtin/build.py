@@ -26,6 +26,7 @@ from relevance_eval.exporters.builtin.calibrate import fit_head, query_folds
 from relevance_eval.exporters.builtin.corpora import Corpus, read_corpus, read_qrels
 from relevance_eval.exporters.builtin.encoder import base_folder, encode, load_encoder
 from relevance_eval.exporters.builtin.evaluation import (
+    Given,
     cross_fitted,
     fitted_cuts,
     head_rows,
@@ -148,15 +149,21 @@ def build(options: Options) -> None:
     artifact.write_card(options.out, values)
 
 
-def _figures(reader: _Reader, graded: Sequence[Collection]) -> dict[str, str]:
-    """The tables of the graded collections."""
-    features = reader.options.features
-    heads = {"calibrated cosine": ["cosine"], artifact.NAME: features}
-    given = {name: cross_fitted(graded, own) for name, own in heads.items()}
+def _held_out(
+    graded: Sequence[Collection], heads: Mapping[str, Sequence[str]], work: Path
+) -> dict[str, list[Given]]:
+    """What each head says of the pairs of the graded collections, which `work` keeps."""
+    given = {name: cross_fitted(graded, features) for name, features in heads.items()}
     for name, said in given.items():
         for collection, part, own in zip(GRADED, graded, said, strict=True):
-            path = reader.options.work / "held-out" / name / f"{collection}.jsonl"
-            write_held_out(path, part, own)
+            write_held_out(work / "held-out" / name / f"{collection}.jsonl", part, own)
+    return given
+
+
+def _figures(reader: _Reader, graded: Sequence[Collection]) -> dict[str, str]:
+    """The tables of the graded collections."""
+    heads = {"calibrated cosine": ["cosine"], artifact.NAME: reader.options.features}
+    given = _held_out(graded, heads, reader.options.work)
     tables = head_rows(graded, given)
     values: dict[str, str] = {}
     for place, name in enumerate(GRADED):

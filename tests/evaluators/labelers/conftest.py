@@ -13,6 +13,7 @@ import pytest
 
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.labelers.load import load_labeler
+from relevance_eval.evaluators.labelers.session import Session
 from relevance_eval.evaluators.labelling import Labeler
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query
@@ -92,3 +93,16 @@ def builtin() -> Labeler:
     if not (folder / "model.onnx").is_file():
         pytest.skip("the built-in labeler's model is not there")
     return load_labeler("builtin", threads=2)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether bfloat16 was asked of each session; it gets the processor's own provider."""
+    asked: list[bool] = []
+
+    def providers(available: Sequence[str], bfloat16: bool, workers: int) -> list[str]:
+        asked.append(bfloat16)
+        return ["CPUExecutionProvider"]
+
+    monkeypatch.setattr(f"{Session.__module__}.providers_for", providers)
+    return asked

@@ -162,3 +162,11 @@ def test_a_fingerprint_is_that_of_names_lengths_and_contents(
         content = (folder / name).read_bytes()
         digest.update(f"{name} {len(content)}\n".encode() + content)
     assert load_labeler(str(folder)).fingerprint == digest.hexdigest()
+
+
+def test_a_decoder_is_never_computed_in_bfloat16(
+    told: list[bool], write_decoder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: True)
+    load_labeler(str(write_decoder()))
+    assert told == [False]

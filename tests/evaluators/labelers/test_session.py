@@ -173,19 +173,13 @@ def test_bfloat16_is_for_who_asks_on_a_processor_that_can_and_not_for_dynamic_in
     asked: bool,
     scaled: bool,
     taken: bool,
+    told: list[bool],
     write_folder: Folder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told: list[bool] = []
-
-    def providers(available: Sequence[str], bfloat16: bool, workers: int) -> list[str]:
-        told.append(bfloat16)
-        return [PROCESSOR]
-
     module = Session.__module__
     monkeypatch.setattr(f"{module}.has_bfloat16", lambda: processor)
     monkeypatch.setattr(f"{module}.scales_a_batch", lambda path: scaled)
-    monkeypatch.setattr(f"{module}.providers_for", providers)
     session = Session(write_folder(WORDS) / "model.onnx", "logits", 1, asked)
     assert told == [taken]
     assert not session.bfloat16  # the processor's own provider was given
@@ -193,16 +187,9 @@ def test_bfloat16_is_for_who_asks_on_a_processor_that_can_and_not_for_dynamic_in
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_labeler_asks_for_bfloat16_unless_it_is_to_be_exact(
-    exact: bool, write_folder: Folder, monkeypatch: pytest.MonkeyPatch
+    exact: bool, told: list[bool], write_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[bool] = []
-
-    def providers(available: Sequence[str], bfloat16: bool, workers: int) -> list[str]:
-        told.append(bfloat16)
-        return [PROCESSOR]
-
     monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: True)
-    monkeypatch.setattr(f"{Session.__module__}.providers_for", providers)
     load_labeler(str(write_folder(WORDS)), exact=exact)
     assert told == [not exact]
 
