@@ -34,7 +34,9 @@ import numpy as np
 from engines.ceiling import CEILINGS
 from engines.texts import Shown, of_length, real_pairs, sample, write_texts
 from engines.tools import ENGINES, REFERENCE
-from engines.worker import BUILTIN, POOL, processors
+from engines.worker import BUILTINS, POOL, processors
+
+from relevance_eval.evaluators.labelers.session import has_bfloat16
 
 HERE = Path(__file__).parent
 REAL = "real"
@@ -117,10 +119,10 @@ def measure(tools: Sequence[Tool], sets: Sequence[str], rounds: int, seed: int) 
     for number in range(rounds + 1):
         say(f"round {number} of {rounds}, load {os.getloadavg()[0]:.1f}")
         for name in sets:
-            takers = [t for t in tools if t.name != BUILTIN or name == REAL]
+            takers = [t for t in tools if t.name not in BUILTINS or name == REAL]
             for place in rng.permutation(len(takers)):
                 tool = takers[place]
-                figures = tool.ask(POOL if tool.name == BUILTIN else name)
+                figures = tool.ask(POOL if tool.name in BUILTINS else name)
                 if number:
                     tool.figures.setdefault(name, []).append(figures)
         if number:
@@ -135,7 +137,7 @@ def against(tool: Tool, other: Tool, name: str) -> float:
 
 def apart(tool: Tool, reference: Tool) -> str:
     """Largest and mean difference of the expected grade from float32's, over all sets."""
-    if tool.name in (BUILTIN, *CEILINGS):
+    if tool.name in (*BUILTINS, *CEILINGS):
         return "|"
     found = [
         abs(a - b)
@@ -156,7 +158,7 @@ def table(tools: Sequence[Tool], sets: Sequence[str], unit: str) -> str:
                 cells.append("")
                 continue
             cell = f"{tool.rate(name, unit):,.0f}"
-            if ours and tool is not ours and tool.name != BUILTIN and unit == "seconds":
+            if ours and tool is not ours and tool.name not in BUILTINS and unit == "seconds":
                 cell += f" ({against(ours, tool, name):.2f})"
             cells.append(cell)
         lines.append(f"| {tool.name} | {' | '.join(cells)} |")
@@ -192,8 +194,8 @@ def machine() -> str:
 
 def chosen_tools(parts: Sequence[str]) -> list[str]:
     """All, or those whose name holds one of `parts`; bfloat16 where the processor knows it."""
-    names = dict.fromkeys([f"{OURS}, int8", f"{OURS}, fp32", BUILTIN, *ENGINES, *CEILINGS])
-    known = bool({"avx512_bf16", "amx_bf16"} & set(processor().get("flags", "").split()))
+    names = dict.fromkeys([f"{OURS}, int8", f"{OURS}, fp32", *BUILTINS, *ENGINES, *CEILINGS])
+    known = has_bfloat16()
     return [
         name
         for name in names
@@ -204,8 +206,13 @@ def chosen_tools(parts: Sequence[str]) -> list[str]:
 def versions() -> str:
     from importlib.metadata import version
 
-    names = ("onnxruntime", "torch", "openvino", "sentence-transformers", "optimum-onnx")
-    return ", ".join(f"{n} {version(n)}" for n in (*names, "optimum-intel", "FlashRank", "nncf"))
+    import onnxruntime
+
+    # Not by its record: another package may have taken its place.
+    runtime: Any = onnxruntime
+    names = ("torch", "openvino", "sentence-transformers", "optimum-onnx")
+    others = [f"{n} {version(n)}" for n in (*names, "optimum-intel", "FlashRank", "nncf")]
+    return ", ".join([f"onnxruntime {runtime.__version__}", *others])
 
 
 def summary(tools: Sequence[Tool], sets: Sequence[str], options: Mapping[str, Any]) -> str:
