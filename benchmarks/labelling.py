@@ -12,7 +12,7 @@ bfloat16 is left out where the processor has no instructions for it: it takes ma
     python benchmarks/labelling.py --work /tmp/labelling
 
 With onnxruntime-openvino installed over onnxruntime, "relevance-eval, fp32" and "built-in" compute
-in bfloat16 where the processor has it. The tables so far are in WORK/labelling.md after each round.
+in bfloat16 where the processor has it, and "int8-static" with whole numbers. The tables so far are in WORK/labelling.md after each round.
 """
 
 from __future__ import annotations
@@ -147,10 +147,10 @@ def apart(tool: Tool, reference: Tool) -> str:
     return f"{max(found):.4f} | {sum(found) / len(found):.4f}"
 
 
-def table(tools: Sequence[Tool], sets: Sequence[str], unit: str) -> str:
-    """Labels a second, or a second of the processor, with the ratio to this project's int8."""
+def table(tools: Sequence[Tool], sets: Sequence[str], unit: str, base: str) -> str:
+    """Labels a second, or a second of the processor, with the ratio to the tool of that name."""
     lines = [f"| tool | {' | '.join(sets)} |", "|---|" + "---:|" * len(sets)]
-    ours = next((t for t in tools if t.name == f"{OURS}, int8"), None)
+    ours = next((t for t in tools if t.name == base), None)
     for tool in tools:
         cells: list[str] = []
         for name in sets:
@@ -194,7 +194,8 @@ def machine() -> str:
 
 def chosen_tools(parts: Sequence[str]) -> list[str]:
     """All, or those whose name holds one of `parts`; bfloat16 where the processor knows it."""
-    names = dict.fromkeys([f"{OURS}, int8", f"{OURS}, fp32", *BUILTINS, *ENGINES, *CEILINGS])
+    ours = [name for name in ENGINES if name.startswith(OURS)]
+    names = dict.fromkeys([*ours, *BUILTINS, *ENGINES, *CEILINGS])
     known = has_bfloat16()
     return [
         name
@@ -215,13 +216,15 @@ def versions() -> str:
     return ", ".join([f"onnxruntime {runtime.__version__}", *others])
 
 
-def summary(tools: Sequence[Tool], sets: Sequence[str], options: Mapping[str, Any]) -> str:
+def summary(
+    tools: Sequence[Tool], sets: Sequence[str], options: Mapping[str, Any], base: str
+) -> str:
     return "\n\n".join(
         (
             f"{machine()}. {versions()}. {options}",
-            "Labels a second, by tokens of a pair; in brackets, how many times as fast this "
-            f"project's int8 is.\n\n{table(tools, sets, 'seconds')}",
-            f"Labels a second of the processor.\n\n{table(tools, sets, 'cpu_seconds')}",
+            "Labels a second, by tokens of a pair; in brackets, how many times as fast "
+            f"{base} is.\n\n{table(tools, sets, 'seconds', base)}",
+            f"Labels a second of the processor.\n\n{table(tools, sets, 'cpu_seconds', base)}",
             "Difference of the expected grade (0 to 3) from float32's, and peak memory.\n\n"
             f"{qualities(tools)}",
         )
@@ -238,6 +241,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="that count (default: 5)")
     parser.add_argument("--pairs", type=int, default=64, help="of a set (default: 64)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--base", default="int8-static", help="form of ours that ratios are of")
     parser.add_argument("--only", nargs="*", default=[], help="tools whose name holds one of these")
     parser.add_argument("--sets", nargs="*", default=[*map(str, LENGTHS), REAL])
     chosen = parser.parse_args()
@@ -247,7 +251,8 @@ def main() -> None:
         tools = [tool for tool in started if tool]
         for number in measure(tools, chosen.sets, chosen.rounds, chosen.seed):
             options = {"rounds": number, "pairs": chosen.pairs, "seed": chosen.seed}
-            text = summary([t for t in tools if t.figures], chosen.sets, options)
+            asked = [t for t in tools if t.figures]
+            text = summary(asked, chosen.sets, options, f"{OURS}, {chosen.base}")
             (chosen.work / "labelling.md").write_text(text + "\n", encoding="utf-8")
         for tool in tools:
             assert tool.process.stdin is not None

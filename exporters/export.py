@@ -20,13 +20,23 @@ from relevance_eval.errors import ExportError, LabelerError
 from relevance_eval.evaluators.example import Example, read_examples
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS
+from relevance_eval.evaluators.labelers.session import Input
 from relevance_eval.evaluators.labelling import Labeler
 from relevance_eval.exporters.folders import check_replaceable, replaced
 from relevance_eval.exporters.model_card import Card, place_free
 from relevance_eval.exporters.onnx import MODEL, OUTPUT, export_continued, export_graph
-from relevance_eval.exporters.parity import EXACT, Parity, check, judge, same, sample
-from relevance_eval.exporters.quantize import FORMS
-from relevance_eval.exporters.settings import ExportSettings
+from relevance_eval.exporters.parity import (
+    EXACT,
+    Parity,
+    check,
+    judge,
+    same,
+    split,
+    spread,
+    usable,
+)
+from relevance_eval.exporters.quantize import FORMS, Form, static
+from relevance_eval.exporters.settings import ExportSettings, Precision
 from relevance_eval.exporters.speed import speeds
 from relevance_eval.exporters.students.base import MINILM
 from relevance_eval.exporters.students.decoder import Decoder
@@ -42,7 +52,18 @@ MINILM_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 """What `minilm` stands for."""
 TIMED = 48
 """Pairs on which speeds are measured."""
-PACKAGES = ("relevance-eval", "torch", "transformers", "optimum-onnx", "onnx", "onnxruntime")
+RANGED = 64
+"""Held-out pairs that give `int8-static` its ranges."""
+HERE = "as it runs here"
+PACKAGES = (
+    "relevance-eval",
+    "torch",
+    "transformers",
+    "optimum-onnx",
+    "onnx",
+    "onnxruntime",
+    "nncf",
+)
 Progress = Callable[[int, int], None]
 
 
@@ -53,14 +74,17 @@ class Export:
     Attributes:
         folder: what `labeler = "folder"` takes.
         fingerprint: the labeler's.
-        record: what export.json holds: precision, parity of each form, sizes, bounds, versions.
-        speeds: labels a second of each form in ONNX, side by side on this machine; empty unless
-            asked for. No part of the folder, which has the same bytes on every run.
+        record: what export.json holds: precision, parity of each form as ONNX Runtime's own
+            provider computes it, sizes, bounds, versions.
+        parity: of all forms, also of the finished labeler by OpenVINO where that runs it here.
+        speeds: labels a second of the same, but PyTorch, side by side on this machine; empty unless
+            asked for. Neither is part of the folder, which has the same bytes on every machine.
     """
 
     folder: Path
     fingerprint: str
     record: Mapping[str, Any]
+    parity: Mapping[str, Parity]
     speeds: Mapping[str, float]
 
 
@@ -92,44 +116,77 @@ def export(
     check_replaceable(out, RECORD)
     taught = load_student(student)
     training = read_record(student / "training.json")
-    examples = sample(read_holdout(student), taught, settings.pairs)
+    held = usable(read_holdout(student), taught)
+    ranged, others = split(held, RANGED) if settings.precision == "int8-static" else ([], held)
+    form = form_of(settings.precision, taught, ranged)
+    examples = spread(others, settings.pairs)
     with replaced(out) as (folder, work):
-        base = base_of(training)
-        forms = write_forms(taught, student, settings, base, folder, work, examples)
-        labelers = {
-            name: load_labeler(str(path.absolute()), threads=threads, exact=True)
-            for name, path in forms.items()
-        }
+        manifest = manifest_of(taught, student, settings, base_of(training))
+        write_texts(manifest, student, (work, folder))
+        forms = write_forms(taught, settings.precision, form, examples, work, folder)
+        exact = {name: load(path, threads, exact=True) for name, path in forms.items()}
+        finished = exact[list(forms)[-1]]
+        labelers = exact | runs_here(forms, finished, threads)
         found = check(taught, labelers, examples, progress)
         judge_all(found, settings, student)
         fast = speeds(labelers, [e.pair for e in examples[:TIMED]]) if timed else {}
-        record = record_of(settings, forms, found)
-        finished = labelers[record["form"]]
+        record = record_of(settings, forms, {k: v for k, v in found.items() if HERE not in k})
         record["reuses_prompt"] = getattr(finished, "reuses_prompt", False)
         describe(folder, finished, training, record)
-    return Export(out, finished.fingerprint, record, fast)
+    return Export(out, finished.fingerprint, record, found, fast)
+
+
+def form_of(precision: Precision, taught: Student, ranged: Sequence[Example]) -> Form:
+    """How the graph is to be written. Raises ExportError where that cannot be."""
+    if precision != "int8-static":
+        return FORMS[precision]
+    if isinstance(taught.module, Decoder):
+        raise ExportError(
+            "int8-static is for encoders, and this student is a decoder",
+            remedy="choose the precision int8 or int4",
+        )
+    inputs = [taught.frame.input(example.pair) for example in ranged]
+    if not inputs:
+        raise ExportError(
+            "there are no held-out pairs to spare for the ranges of int8-static",
+            remedy="choose the precision int8, or train on more pairs",
+        )
+    return static([item for item in inputs if isinstance(item, Input)])
+
+
+def load(path: Path, threads: int, exact: bool) -> Labeler:
+    return load_labeler(str(path.absolute()), threads=threads, exact=exact)
+
+
+def runs_here(forms: Mapping[str, Path], finished: Labeler, threads: int) -> dict[str, Labeler]:
+    """The finished labeler as every other command loads it, where that is not the exact one."""
+    name, path = list(forms.items())[-1]
+    here = load(path, threads, exact=False)
+    return {} if here.fingerprint == finished.fingerprint else {f"{name}, {HERE}": here}
+
+
+def write_texts(manifest: str, student: Path, folders: Sequence[Path]) -> None:
+    """All of a labeler's files but the model."""
+    for folder in folders:
+        (folder / "labeler.json").write_text(manifest, encoding="utf-8")
+        shutil.copyfile(student / "tokenizer.json", folder / "tokenizer.json")
 
 
 def write_forms(
     taught: Student,
-    student: Path,
-    settings: ExportSettings,
-    base: str | None,
-    folder: Path,
-    work: Path,
+    precision: Precision,
+    form: Form,
     examples: Sequence[Example],
+    work: Path,
+    folder: Path,
 ) -> dict[str, Path]:
     """Labelers' folders by the name of the form: float32, and the one that was asked for."""
-    manifest = manifest_of(taught, student, settings, base)
-    plain = folder if settings.precision == "fp32" else work
-    for place in {plain, folder}:
-        (place / "labeler.json").write_text(manifest, encoding="utf-8")
-        shutil.copyfile(student / "tokenizer.json", place / "tokenizer.json")
-    write_graph(taught, plain, examples)
-    if settings.precision == "fp32":
+    if precision == "fp32":
+        write_graph(taught, folder, examples)
         return {PLAIN: folder}
-    FORMS[settings.precision](plain / MODEL, folder / MODEL)
-    return {PLAIN: plain, f"ONNX {settings.precision}": folder}
+    write_graph(taught, work, examples)
+    form(work / MODEL, folder / MODEL)
+    return {PLAIN: work, f"ONNX {precision}": folder}
 
 
 def write_graph(taught: Student, folder: Path, examples: Sequence[Example]) -> None:
@@ -178,7 +235,10 @@ def judge_all(found: Mapping[str, Parity], settings: ExportSettings, student: Pa
             where=str(student),
             remedy="train a student of another base",
         )
-    judge(list(found.values())[-1], settings.precision, settings, student)
+    for name, parity in found.items():
+        form = name.removeprefix("ONNX ")
+        if form.startswith(settings.precision):
+            judge(parity, form, settings, student)
 
 
 def record_of(

@@ -22,7 +22,7 @@ from relevance_eval.exporters.settings import ExportSettings, Precision
 from relevance_eval.exporters.students.calibrate import Calibration
 from relevance_eval.exporters.students.student import Student
 
-__all__ = ["EXACT", "PYTORCH", "Parity", "check", "judge", "same", "sample"]
+__all__ = ["EXACT", "PYTORCH", "Parity", "check", "judge", "same", "split", "spread", "usable"]
 
 PYTORCH = "PyTorch"
 EXACT = 0.01
@@ -36,6 +36,7 @@ ALONE = 24
 CHUNK = 64
 GENTLER: Mapping[Precision, str] = {
     "int8": "int8-weights",
+    "int8-static": "int8-weights",
     "int4": "int8-weights",
     "int8-weights": "fp32",
     "fp16": "fp32",
@@ -65,25 +66,37 @@ class Parity:
     neighbours: float
 
 
-def sample(examples: Sequence[Example], student: Student, most: int) -> list[Example]:
-    """At most that many of the pairs that have a grade and that the student can read.
+def spread(examples: Sequence[Example], most: int) -> list[Example]:
+    """At most that many, evenly over all of them."""
+    places = np.linspace(0, len(examples) - 1, min(most, len(examples))).round().astype(int)
+    return [examples[i] for i in np.unique(places)]
 
-    They are spread evenly over the file. Raises ExportError if there are none.
+
+def split(examples: Sequence[Example], most: int) -> tuple[list[Example], list[Example]]:
+    """At most that many and at most half, evenly over all of them, and the others."""
+    some = spread(examples, min(most, len(examples) // 2))
+    taken = {id(example) for example in some}
+    return some, [e for e in examples if id(e) not in taken]
+
+
+def usable(examples: Sequence[Example], student: Student) -> list[Example]:
+    """The pairs that have a grade and that the student can read.
+
+    Raises ExportError if there are none.
     """
-    usable = [
+    found = [
         e
         for e in examples
         if e.judgment is not None
         and e.judgment.graded
         and not isinstance(student.frame.input(e.pair), str)
     ]
-    if not usable:
+    if not found:
         raise ExportError(
             "there is no held-out pair to compare the exported model on",
             remedy="run relevance-eval train again: it keeps some apart in holdout.jsonl",
         )
-    places = np.unique(np.linspace(0, len(usable) - 1, min(most, len(usable))).round().astype(int))
-    return [usable[i] for i in places]
+    return found
 
 
 Answers = list[Judgment]
@@ -211,8 +224,12 @@ def kappa(given: Answers, examples: Sequence[Example]) -> float:
     return float(1 - ((said - true) ** 2).mean() / chance) if chance else 0.0
 
 
-def judge(parity: Parity, precision: Precision, settings: ExportSettings, where: Path) -> None:
-    """Raises ExportError, with the numbers, where a form is beyond its bounds."""
+def judge(parity: Parity, form: str, settings: ExportSettings, where: Path) -> None:
+    """Raises ExportError, with the numbers, where a form is beyond its bounds.
+
+    Args:
+        form: what to call it, such as its precision.
+    """
     broken = [
         f"{what} {has:.4g} ({most:g} allowed)"
         for what, has, most in (
@@ -224,10 +241,10 @@ def judge(parity: Parity, precision: Precision, settings: ExportSettings, where:
         if not has <= most  # not a number is beyond every bound
     ]
     if broken:
-        gentler = GENTLER.get(precision)
+        gentler = GENTLER.get(settings.precision)
         other = f"choose the precision {gentler}, or " if gentler else ""
         raise ExportError(
-            f"in {precision} this is another labeler, on {parity.pairs:,} held-out pairs: "
+            f"in {form} this is another labeler, on {parity.pairs:,} held-out pairs: "
             f"{'; '.join(broken)}. Nothing was written",
             where=str(where),
             remedy=f"{other}widen the bounds in [training.export]",

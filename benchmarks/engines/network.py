@@ -20,8 +20,8 @@ from optimum.exporters.onnx import main_export
 from sentence_transformers import CrossEncoder, export_dynamic_quantized_onnx_model
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from relevance_eval.exporters.quantize import FORMS
-from relevance_eval.exporters.settings import Precision
+from relevance_eval.evaluators.labelers.session import Input
+from relevance_eval.exporters.quantize import FORMS, Form, static
 
 from .texts import LONGEST, Text
 from .tools import FLASHRANK, small_onnx
@@ -51,9 +51,13 @@ def build(folder: Path, calibration: Sequence[Text], seed: int) -> None:
     )
     save_openvino(whole, folder / "plain" / "model.onnx", calibration)
     center, scale = spread(whole, calibration)
-    precisions: tuple[Precision, ...] = ("fp32", "int8")
-    for precision in precisions:
-        save_labeler(folder, precision, center, scale)
+    read = [inputs(whole, [text]) for text in calibration]
+    fixed = static(
+        [Input(r["input_ids"][0].tolist(), r["token_type_ids"][0].tolist()) for r in read]
+    )
+    for precision, form in {**FORMS, "int8-static": fixed}.items():
+        if precision in ("fp32", "int8", "int8-static"):
+            save_labeler(folder, precision, form, center, scale)
     save_flashrank(folder)
     (folder / "built").touch()
 
@@ -105,10 +109,10 @@ def spread(folder: Path, texts: Sequence[Text]) -> tuple[float, float]:
     return float(np.mean(logits)), float(np.std(logits))
 
 
-def save_labeler(folder: Path, precision: Precision, center: float, scale: float) -> None:
+def save_labeler(folder: Path, precision: str, form: Form, center: float, scale: float) -> None:
     target = folder / "labelers" / precision
     target.mkdir(parents=True)
-    FORMS[precision](folder / "plain" / "model.onnx", target / "model.onnx")
+    form(folder / "plain" / "model.onnx", target / "model.onnx")
     shutil.copy(folder / "hf" / "tokenizer.json", target)
     manifest = {
         "schema": "relevance-eval/labeler/1",

@@ -137,6 +137,7 @@ REFERENCE = "Sentence Transformers, torch fp32"
 ENGINES: dict[str, Callable[[Path], Engine]] = {
     "relevance-eval, fp32": lambda f: relevance_eval(f, "fp32"),
     "relevance-eval, int8": lambda f: relevance_eval(f, "int8"),
+    "relevance-eval, int8-static": lambda f: relevance_eval(f, "int8-static"),
     REFERENCE: lambda f: sentence_transformers(f, "torch"),
     "Sentence Transformers, torch bf16": sentence_transformers_bf16,
     "Sentence Transformers, ONNX fp32": lambda f: sentence_transformers(

@@ -26,7 +26,7 @@ class BiEncoder:
     """A sentence encoder in ONNX and an ordinal head; implements the Labeler protocol.
 
     Args:
-        exact: float32, also where bfloat16 is faster.
+        exact: as ONNX Runtime's own provider computes, also where OpenVINO is faster.
 
     Raises LabelerError if the files do not fit together.
     """
@@ -36,8 +36,8 @@ class BiEncoder:
         self.cuts = folder.manifest.cuts
         self.head = folder.manifest.ordinal_head()
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
-        self.session = Session(folder.model, folder.manifest.output, threads, bfloat16=not exact)
-        self.fingerprint = folder.fingerprint_in(self.session.bfloat16)
+        self.session = Session(folder.model, folder.manifest.output, threads, exact)
+        self.fingerprint = folder.fingerprint_in(self.session.arithmetic)
         self.read = Encodings()
         before, _, after = folder.manifest.frame
         self.opening, self.closing = self.tokens.framing(before), self.tokens.framing(after)

@@ -28,7 +28,8 @@ def load_labeler(
             model hub, which is downloaded once.
         base: folder of the configuration.
         threads: processor threads; 0 for one a core.
-        exact: float32 also where bfloat16 is faster: the same fingerprint on every machine.
+        exact: as ONNX Runtime's own provider computes, also where OpenVINO is faster: the same
+            fingerprint on every machine.
 
     Raises:
         LabelerError: there is no such labeler, or its files do not fit together.

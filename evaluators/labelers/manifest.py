@@ -126,11 +126,11 @@ class LabelerFolder:
     def model(self) -> Path:
         return self.weights or self.path / "model.onnx"
 
-    def fingerprint_in(self, bfloat16: bool) -> str:
-        """Of its labels: those that bfloat16 computed are not taken for float32's."""
-        if not bfloat16:
+    def fingerprint_in(self, arithmetic: str | None) -> str:
+        """Of its labels: those of another arithmetic are not taken for ONNX Runtime's own."""
+        if not arithmetic:
             return self.fingerprint
-        return hashlib.sha256(f"{self.fingerprint} in bfloat16".encode()).hexdigest()
+        return hashlib.sha256(f"{self.fingerprint} in {arithmetic}".encode()).hexdigest()
 
 
 def open_folder(path: Path) -> LabelerFolder:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import onnxruntime
 
 from relevance_eval.errors import LabelerError
 
-__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches"]
+__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches", "padded"]
 
 TOKEN_BUDGET = 2048
 """Tokens in a batch, padding included, of a device that wants many at a time."""
@@ -28,12 +28,16 @@ as fast as 2048 in float32 and 1.1 times in int8, and 256 is no faster (a MiniLM
 ONE_AT_A_TIME = 0
 """The same of a graph that takes one scale for all numbers of a batch: what stands beside an input
 would change its answer."""
-SCALES_A_BATCH = b"DynamicQuantizeLinear"
+BY_BATCH, FIXED = b"DynamicQuantizeLinear", b"QuantizeLinear"
+"""Operators that round activations: a model's file names them in plain text."""
 PROCESSOR = "CPUExecutionProvider"
 PROVIDERS = ("CUDAExecutionProvider", PROCESSOR)
 OPENVINO = "OpenVINOExecutionProvider"
 """Of the package onnxruntime-openvino: computes in bfloat16, twice as fast as float32 where the
-processor has instructions for it."""
+processor has instructions for it, and with whole numbers, where ONNX Runtime's own turns most of
+them back to float32."""
+ARITHMETICS = {"bf16": "bfloat16", "f32": "OpenVINO"}
+"""What labels are computed in, by OpenVINO's word for what it may round by itself."""
 PROCESSOR_FLAGS = Path("/proc/cpuinfo")
 BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 
@@ -62,10 +66,38 @@ def batches(inputs: Sequence[Input], budget: int = TOKEN_BUDGET) -> Iterator[lis
         yield batch
 
 
-def scales_a_batch(path: Path) -> bool:
-    """Whether one scale is taken for all numbers of a batch (dynamic int8)."""
+def padded(inputs: Sequence[Input]) -> dict[str, npt.NDArray[np.int64]]:
+    """One batch as a model of BERT's inputs reads it, each array of shape [batch, longest]."""
+    width = max(len(i.ids) for i in inputs)
+    ids = np.zeros((len(inputs), width), dtype=np.int64)
+    mask, segments = np.zeros_like(ids), np.zeros_like(ids)
+    for row, item in enumerate(inputs):
+        length = len(item.ids)
+        ids[row, :length] = item.ids
+        mask[row, :length] = 1
+        segments[row, :length] = item.segments
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
+
+
+def rounding(path: Path) -> Literal["batch", "fixed"] | None:
+    """How the graph rounds activations: by a scale of the `batch` (dynamic int8), by `fixed` ones
+    (static int8), or not at all."""
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return content.find(SCALES_A_BATCH) >= 0  # an operator's name is plain text in the file
+        if content.find(BY_BATCH) >= 0:
+            return "batch"
+        return "fixed" if content.find(FIXED) >= 0 else None
+
+
+def openvino_hint(scale: Literal["batch", "fixed"] | None) -> str | None:
+    """What OpenVINO may compute floating-point numbers in, where it is the faster provider; None
+    where it is not.
+
+    Whole numbers make a graph fast enough: the rest of it is computed in float32, so that all
+    processors give the same labels.
+    """
+    if scale == "fixed":
+        return "f32"
+    return "bf16" if scale is None and has_bfloat16() else None
 
 
 def has_bfloat16() -> bool:
@@ -89,24 +121,23 @@ def loaded(path: Path, options: Any, providers: Sequence[Any]) -> Any:
 
 
 def providers_for(
-    available: Sequence[str], bfloat16: bool, workers: int
+    available: Sequence[str], hint: str | None, workers: int
 ) -> list[str | tuple[str, dict[str, str]]]:
     """Execution providers of ONNX Runtime, the one to use first.
 
     Args:
         available: those of the installed package.
-        bfloat16: whether graph and processor are such that bfloat16 pays.
+        hint: of `openvino_hint`; None to leave OpenVINO out.
         workers: batches at a time.
     """
     usable = [p for p in PROVIDERS if p in available]
-    if not bfloat16 or OPENVINO not in available or usable[0] != PROCESSOR:
+    if not hint or OPENVINO not in available or usable[0] != PROCESSOR:
         return [*usable]
-    hint = {"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}
     options = {
         "device_type": "CPU",
         "num_streams": str(workers),
         "num_of_threads": str(workers),
-        "load_config": json.dumps(hint),
+        "load_config": json.dumps({"CPU": {"INFERENCE_PRECISION_HINT": hint}}),
     }
     return [(OPENVINO, options), *usable]
 
@@ -119,32 +150,34 @@ class Session:
 
     Args:
         threads: batches at a time; 0 for one a core.
-        bfloat16: whether it may compute the graph, where that is faster. It is meant for encoders.
+        exact: as ONNX Runtime's own provider computes, also where OpenVINO is faster; that is meant
+            for encoders.
 
     Attributes:
-        bfloat16: whether it does, so that outputs differ a little from float32's.
+        arithmetic: what outputs are computed in, where they differ a little from those of ONNX
+            Runtime's own provider; None where they do not.
 
     Raises:
         LabelerError: the file is no ONNX model, or its inputs and outputs are others.
     """
 
-    def __init__(self, path: Path, output: str, threads: int = 0, bfloat16: bool = False):
+    def __init__(self, path: Path, output: str, threads: int = 0, exact: bool = True):
         runtime: Any = onnxruntime  # it has no types of its own
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         self.workers = threads or os.cpu_count() or 1
         try:
-            alone = scales_a_batch(path)
-            pays = bfloat16 and not alone and has_bfloat16()
-            usable = providers_for(runtime.get_available_providers(), pays, self.workers)
+            scale = rounding(path)
+            hint = None if exact else openvino_hint(scale)
+            usable = providers_for(runtime.get_available_providers(), hint, self.workers)
             self.model: Any = loaded(path, options, usable)
         except Exception as error:  # the library's exceptions share no public base
             raise LabelerError(f"ONNX Runtime cannot load it: {error}", where=str(path)) from None
         provider: str = self.model.get_providers()[0]
-        self.bfloat16 = provider == OPENVINO
+        self.arithmetic = ARITHMETICS[hint] if hint and provider == OPENVINO else None
         many = PROCESSOR_BUDGET if provider in (PROCESSOR, OPENVINO) else TOKEN_BUDGET
-        self.budget = ONE_AT_A_TIME if alone else many
+        self.budget = ONE_AT_A_TIME if scale == "batch" else many
         self.place, self.output = str(path), output
         self.names = {i.name for i in self.model.get_inputs()}
         outputs = [o.name for o in self.model.get_outputs()]
@@ -174,21 +207,13 @@ class Session:
 
     def run(self, inputs: Sequence[Input]) -> npt.NDArray[np.float32]:
         """The output for one padded batch, shape [batch, ...]. Raises LabelerError."""
-        width = max(len(i.ids) for i in inputs)
-        ids = np.zeros((len(inputs), width), dtype=np.int64)
-        mask, segments = np.zeros_like(ids), np.zeros_like(ids)
-        for row, item in enumerate(inputs):
-            length = len(item.ids)
-            ids[row, :length] = item.ids
-            mask[row, :length] = 1
-            segments[row, :length] = item.segments
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
+        feed = padded(inputs)
         wanted = {k: v for k, v in feed.items() if k in self.names}
         try:
             found: npt.NDArray[np.floating[Any]] = self.model.run([self.output], wanted)[0]
         except Exception as error:  # the library's exceptions share no public base
             raise LabelerError(
-                f"the model cannot run on {width} tokens: {str(error)[:200]}",
+                f"the model cannot run on {feed['input_ids'].shape[1]} tokens: {str(error)[:200]}",
                 where=self.place,
                 remedy="lower max_tokens in labeler.json, or export the model anew",
             ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ __all__ = ["export"]
 @click.argument("student", type=FOLDER, required=False)
 @click.option(
     "--precision",
-    type=click.Choice(["int8", "int8-weights", "int4", "fp16", "fp32"]),
+    type=click.Choice(["int8", "int8-static", "int8-weights", "int4", "fp16", "fp32"]),
     help="How weights are stored.  [default: the configuration's, int8]",
 )
 @click.option("--name", help="Of the labeler, for people.  [default: the configuration's]")
@@ -70,11 +71,12 @@ def export(
 
 
 def export_result(found: Export) -> dict[str, Any]:
-    """What export.json holds, the labeler's folder and fingerprint, and speeds."""
+    """What export.json holds, the labeler's folder and fingerprint, and parity and speed here."""
     return {
         "folder": str(found.folder),
         "fingerprint": found.fingerprint,
         **found.record,
+        "parity": {form: asdict(parity) for form, parity in found.parity.items()},
         "labels_per_second": {form: round(value, 2) for form, value in found.speeds.items()},
     }
 
@@ -85,25 +87,25 @@ def show_export(out: Console, found: Export) -> None:
 
     from relevance_eval.cli.printable import printable
 
-    record, form = found.record, found.record["form"]
+    form = list(found.parity)[-1]
     plain = next(iter(found.speeds.values()), 0.0)
     table = Table(box=None, pad_edge=False)
     table.add_column("against PyTorch")
     for column in ("MB", "labels/s", "largest", "mean", "flips", "kappa", "neighbours"):
         table.add_column(column, justify="right")
-    for name, parity in record["parity"].items():
-        size, speed = record["megabytes"].get(name), found.speeds.get(name)
+    for name, parity in found.parity.items():
+        size, speed = found.record["megabytes"].get(name), found.speeds.get(name)
         table.add_row(
             name,
             f"{size:.1f}" if size else "",
             f"{speed:.1f}" if speed else "",
-            f"{parity['largest']:.4f}",
-            f"{parity['mean']:.4f}",
-            f"{100 * parity['flips']:.2f} %",
-            f"{parity['kappa']:.4f}",
-            f"{parity['neighbours']:.4f}",
+            f"{parity.largest:.4f}",
+            f"{parity.mean:.4f}",
+            f"{100 * parity.flips:.2f} %",
+            f"{parity.kappa:.4f}",
+            f"{parity.neighbours:.4f}",
         )
-    pairs = record["parity"][form]["pairs"]
+    pairs = found.parity[form].pairs
     out.print(printable(f"the labeler is in {found.folder}"), markup=False)
     out.print(table)
     out.print(f"expected grades, and named grades, on {pairs:,} held-out pairs", markup=False)

@@ -96,12 +96,12 @@ def builtin() -> Labeler:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether bfloat16 was asked of each session; it gets the processor's own provider."""
-    asked: list[bool] = []
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """What OpenVINO was to compute in for each session, which gets the processor's own provider."""
+    asked: list[str | None] = []
 
-    def providers(available: Sequence[str], bfloat16: bool, workers: int) -> list[str]:
-        asked.append(bfloat16)
+    def providers(available: Sequence[str], hint: str | None, workers: int) -> list[str]:
+        asked.append(hint)
         return ["CPUExecutionProvider"]
 
     monkeypatch.setattr(f"{Session.__module__}.providers_for", providers)

@@ -53,11 +53,12 @@ def test_a_model_may_be_kept_elsewhere(write_folder: Folder) -> None:
     assert replace(folder, weights=path / "onnx" / "model.onnx").model.parent.name == "onnx"
 
 
-def test_labels_in_bfloat16_have_a_fingerprint_of_their_own(write_folder: Folder) -> None:
+def test_labels_in_another_arithmetic_have_a_fingerprint_of_their_own(write_folder: Folder) -> None:
     folder = open_folder(write_folder(WORDS))
-    other = folder.fingerprint_in(bfloat16=True)
-    assert folder.fingerprint_in(bfloat16=False) == folder.fingerprint != other
-    assert len(other) == len(folder.fingerprint)
+    all_of_them = {folder.fingerprint_in(a) for a in (None, "bfloat16", "OpenVINO")}
+    assert folder.fingerprint_in(None) == folder.fingerprint
+    assert len(all_of_them) == 3
+    assert {len(f) for f in all_of_them} == {len(folder.fingerprint)}
 
 
 def test_keys_of_a_later_version_are_left_aside(write_folder: Folder) -> None:

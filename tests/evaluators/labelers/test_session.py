@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelers.session import (
     OPENVINO,
+    PROCESSOR_BUDGET,
     Input,
     Session,
     batches,
     has_bfloat16,
     loaded,
+    openvino_hint,
     providers_for,
+    rounding,
 )
 
 Complains = Callable[..., Any]
@@ -117,25 +121,27 @@ CUDA, PROCESSOR = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 @pytest.mark.parametrize(
-    ("available", "bfloat16", "first"),
+    ("available", "hint", "first"),
     [
-        ([PROCESSOR], True, PROCESSOR),
-        ([OPENVINO, PROCESSOR], False, PROCESSOR),
-        ([OPENVINO, PROCESSOR], True, OPENVINO),
-        ([CUDA, OPENVINO, PROCESSOR], True, CUDA),
+        ([PROCESSOR], "bf16", PROCESSOR),
+        ([OPENVINO, PROCESSOR], None, PROCESSOR),
+        ([OPENVINO, PROCESSOR], "bf16", OPENVINO),
+        ([OPENVINO, PROCESSOR], "f32", OPENVINO),
+        ([CUDA, OPENVINO, PROCESSOR], "bf16", CUDA),
     ],
 )
-def test_openvino_is_taken_for_bfloat16_alone_and_never_before_a_gpu(
-    available: list[str], bfloat16: bool, first: str
+def test_openvino_is_taken_where_it_is_faster_and_never_before_a_gpu(
+    available: list[str], hint: str | None, first: str
 ) -> None:
-    found = [p if isinstance(p, str) else p[0] for p in providers_for(available, bfloat16, 2)]
+    found = [p if isinstance(p, str) else p[0] for p in providers_for(available, hint, 2)]
     assert found[0] == first
     assert found[-1] == PROCESSOR
 
 
 def test_openvino_gets_as_many_streams_as_there_are_batches_at_a_time() -> None:
-    (_, options), *_ = providers_for([OPENVINO, PROCESSOR], True, 3)
+    (_, options), *_ = providers_for([OPENVINO, PROCESSOR], "bf16", 3)
     assert isinstance(options, dict)
+    assert json.loads(options["load_config"]) == {"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}
     assert options["num_streams"] == options["num_of_threads"] == "3"
 
 
@@ -160,38 +166,72 @@ def test_a_system_that_does_not_tell_its_processor_has_no_bfloat16(
 
 
 @pytest.mark.parametrize(
-    ("processor", "asked", "scaled", "taken"),
+    ("content", "scale"),
     [
-        (True, True, False, True),
-        (False, True, False, False),
-        (True, False, False, False),
-        (True, True, True, False),
+        (b"MatMul", None),
+        (b"MatMul DequantizeLinear", None),
+        (b"QuantizeLinear DequantizeLinear MatMul", "fixed"),
+        (b"DynamicQuantizeLinear MatMulInteger", "batch"),
+        (b"QuantizeLinear DynamicQuantizeLinear", "batch"),
     ],
 )
-def test_bfloat16_is_for_who_asks_on_a_processor_that_can_and_not_for_dynamic_int8(
-    processor: bool,
-    asked: bool,
-    scaled: bool,
-    taken: bool,
-    told: list[bool],
+def test_a_graph_tells_by_its_operators_how_it_rounds(
+    tmp_path: Path, content: bytes, scale: str | None
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"\x08" * 100 + content + b"\x00" * 9)
+    assert rounding(path) == scale
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "scale", "hint"),
+    [
+        (True, None, "bf16"),
+        (False, None, None),
+        (True, "fixed", "f32"),
+        (False, "fixed", "f32"),
+        (True, "batch", None),
+        (False, "batch", None),
+    ],
+)
+def test_openvino_computes_fixed_whole_numbers_anywhere_and_others_only_in_bfloat16(
+    bfloat16: bool, scale: Any, hint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: bfloat16)
+    assert openvino_hint(scale) == hint
+
+
+@pytest.mark.parametrize(("exact", "hint"), [(True, None), (False, "f32")])
+def test_a_session_is_exact_where_that_is_asked_for(
+    exact: bool,
+    hint: str | None,
+    told: list[str | None],
     write_folder: Folder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = Session.__module__
-    monkeypatch.setattr(f"{module}.has_bfloat16", lambda: processor)
-    monkeypatch.setattr(f"{module}.scales_a_batch", lambda path: scaled)
-    session = Session(write_folder(WORDS) / "model.onnx", "logits", 1, asked)
-    assert told == [taken]
-    assert not session.bfloat16  # the processor's own provider was given
+    monkeypatch.setattr(f"{Session.__module__}.rounding", lambda path: "fixed")
+    session = Session(write_folder(WORDS) / "model.onnx", "logits", 1, exact)
+    assert told == [hint]
+    assert session.arithmetic is None  # the processor's own provider was given
+    assert session.budget == PROCESSOR_BUDGET
+
+
+def test_a_graph_with_a_scale_for_each_batch_reads_one_input_at_a_time(
+    write_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{Session.__module__}.rounding", lambda path: "batch")
+    session = Session(write_folder(WORDS) / "model.onnx", "logits", 1)
+    found = [batch for batch, _ in session.outputs(of_lengths([3, 3, 2]))]
+    assert found == [[2], [0], [1]]
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_labeler_asks_for_bfloat16_unless_it_is_to_be_exact(
-    exact: bool, told: list[bool], write_folder: Folder, monkeypatch: pytest.MonkeyPatch
+    exact: bool, told: list[str | None], write_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: True)
     load_labeler(str(write_folder(WORDS)), exact=exact)
-    assert told == [not exact]
+    assert told == [None if exact else "bf16"]
 
 
 def test_a_provider_that_refuses_the_graph_makes_way_for_the_next(

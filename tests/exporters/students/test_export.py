@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from relevance_eval.errors import ExportError, LabelerError, UsageError  # noqa:
 from relevance_eval.evaluators.example import Example  # noqa: E402
 from relevance_eval.evaluators.labelers.decoder import Decoder  # noqa: E402
 from relevance_eval.evaluators.labelers.load import load_labeler  # noqa: E402
-from relevance_eval.exporters.export import export  # noqa: E402
+from relevance_eval.evaluators.labelers.manifest import LabelerFolder  # noqa: E402
+from relevance_eval.exporters.export import HERE, RANGED, export  # noqa: E402
+from relevance_eval.exporters.parity import Parity  # noqa: E402
 from relevance_eval.exporters.settings import ExportSettings, TrainSettings  # noqa: E402
 from relevance_eval.exporters.students.calibrate import Calibration  # noqa: E402
 from relevance_eval.exporters.students.student import load_student  # noqa: E402
@@ -72,6 +75,7 @@ def asked(precision: str = "fp32", **changes: Any) -> ExportSettings:
         ("encoder", "fp16", 0.02),
         ("encoder", "int8-weights", 0.1),
         ("encoder", "int8", 0.3),
+        ("encoder", "int8-static", 0.3),
         ("decoder", "fp32", 1e-3),
         ("decoder", "int4", 0.6),
     ],
@@ -160,6 +164,72 @@ def test_the_same_student_makes_the_same_folder(learned: Students, tmp_path: Pat
         export(learned["encoder"], asked("int8"), tmp_path / name)
     for file in FILES:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_ranges_come_from_pairs_that_nothing_is_measured_on(
+    learned: Students, tmp_path: Path
+) -> None:
+    held = len((learned["encoder"] / "holdout.jsonl").read_text().splitlines())
+    done = export(learned["encoder"], asked("int8-static"), tmp_path / "labeler")
+    pairs = {parity["pairs"] for parity in done.record["parity"].values()}
+    assert pairs == {held - min(RANGED, held // 2)}
+    assert done.record["versions"]["nncf"]
+
+
+def test_ranges_need_pairs_to_spare(student: Path, tmp_path: Path, complains: Complains) -> None:
+    first, *_ = (student / "holdout.jsonl").read_text().splitlines()
+    (student / "holdout.jsonl").write_text(first + "\n")
+    with complains(ExportError, "no held-out pairs to spare", code=5, remedy="precision int8"):
+        export(student, asked("int8-static"), tmp_path / "labeler")
+
+
+def test_a_decoder_has_no_fixed_ranges(
+    learned: Students, tmp_path: Path, complains: Complains
+) -> None:
+    with complains(ExportError, "is for encoders", code=5, remedy="int8 or int4"):
+        export(learned["decoder"], asked("int8-static"), tmp_path / "labeler")
+    assert not (tmp_path / "labeler").exists()
+
+
+def another_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labelers that are not exact say that something else computes them."""
+    whole = LabelerFolder.fingerprint_in
+
+    def load(name: str, *, threads: int = 0, exact: bool = False) -> Any:
+        with monkeypatch.context() as patch:
+            if not exact:
+                patch.setattr(LabelerFolder, "fingerprint_in", lambda f, _: whole(f, "OpenVINO"))
+            return load_labeler(name, threads=threads, exact=exact)
+
+    monkeypatch.setattr(f"{export.__module__}.load_labeler", load)
+
+
+def test_a_labeler_that_openvino_runs_here_is_measured_as_it_runs_but_not_recorded(
+    learned: Students, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_arithmetic(monkeypatch)
+    done = export(learned["encoder"], asked("int8-static"), tmp_path / "labeler", timed=True)
+    here = f"ONNX int8-static, {HERE}"
+    assert list(done.parity) == ["PyTorch", "ONNX fp32", "ONNX int8-static", here]
+    assert list(done.speeds) == ["ONNX fp32", "ONNX int8-static", here]
+    assert list(done.record["parity"]) == ["PyTorch", "ONNX fp32", "ONNX int8-static"]
+    assert done.fingerprint == load_labeler(str(done.folder), exact=True).fingerprint
+
+
+def test_bounds_hold_for_it_as_it_runs_here_too(
+    learned: Students, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complains: Complains
+) -> None:
+    another_arithmetic(monkeypatch)
+    fine = Parity(pairs=20, largest=0.0, mean=0.0, flips=0.0, kappa=1.0, loss=0.0, neighbours=0.0)
+
+    def found(student: Any, forms: Mapping[str, Any], *_: Any) -> dict[str, Parity]:
+        return {n: replace(fine, largest=9.0 if HERE in n else 0.0) for n in ("PyTorch", *forms)}
+
+    monkeypatch.setattr(f"{export.__module__}.check", found)
+    says = f"in int8, {HERE} this is another labeler"
+    student = learned["encoder"]
+    with complains(ExportError, says, code=5, where=str(student), remedy="int8-weights"):
+        export(learned["encoder"], asked("int8"), tmp_path / "labeler")
 
 
 def test_the_manifest_keeps_calibration_and_template_and_says_who_made_it(

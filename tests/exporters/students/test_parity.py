@@ -25,7 +25,9 @@ from relevance_eval.exporters.parity import (  # noqa: E402
     check,
     judge,
     same,
-    sample,
+    split,
+    spread,
+    usable,
 )
 from relevance_eval.exporters.settings import ExportSettings, TrainSettings  # noqa: E402
 from relevance_eval.exporters.students.calibrate import Calibration  # noqa: E402
@@ -130,17 +132,33 @@ def test_progress_ends_with_all_answers(student: Student, overlapping: Examples)
     assert seen[-1] == (2 * (60 + 24), 2 * (60 + 24))
 
 
-def test_a_sample_is_spread_over_the_pairs_that_can_be_used(
+def test_pairs_that_can_be_used_have_a_grade_and_a_text(
     student: Student, overlapping: Examples
 ) -> None:
-    usable = overlapping(10, 6)
-    nothing = Example(Pair(usable[0].pair.query, Document("d", {})), "random")
-    ungraded = Example(usable[0].pair, "random")
+    good = overlapping(10, 6)
+    nothing = Example(Pair(good[0].pair.query, Document("d", {})), "random")
+    ungraded = Example(good[0].pair, "random")
     empty = Example(nothing.pair, "random", judgment=Judgment.certain("t", 1))
-    mixed = [nothing, ungraded, empty, *usable, empty]
-    assert sample(mixed, student, 400) == usable
-    few = sample(mixed, student, 7)
-    assert (len(few), few[0], few[-1]) == (7, usable[0], usable[-1])
+    assert usable([nothing, ungraded, empty, *good, empty], student) == good
+
+
+def test_a_sample_is_spread_over_all_pairs(overlapping: Examples) -> None:
+    pairs = overlapping(10, 6)
+    assert spread(pairs, 400) == pairs
+    few = spread(pairs, 7)
+    assert (len(few), few[0], few[-1]) == (7, pairs[0], pairs[-1])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "most", "some"), [(60, 16, 16), (60, 64, 30), (3, 64, 1), (1, 64, 0)]
+)
+def test_what_is_split_off_is_at_most_half_and_not_among_the_others(
+    overlapping: Examples, pairs: int, most: int, some: int
+) -> None:
+    examples = overlapping(10, 6)[:pairs]
+    first, others = split(examples, most)
+    assert len(first) == some
+    assert sorted(map(id, [*first, *others])) == sorted(map(id, examples))
 
 
 @pytest.mark.parametrize(("moved", "expected"), [(0.0, True), (0.0002, True), (0.001, False)])

@@ -17,14 +17,21 @@ from onnx import helper, numpy_helper  # noqa: E402
 
 from relevance_eval.errors import ExportError  # noqa: E402
 from relevance_eval.evaluators.labelers.decoder import SharedPrompt  # noqa: E402
-from relevance_eval.evaluators.labelers.session import Input, Session  # noqa: E402
+from relevance_eval.evaluators.labelers.session import Input, Session, rounding  # noqa: E402
 from relevance_eval.exporters import onnx as graphs  # noqa: E402
 from relevance_eval.exporters.onnx import export_continued, export_graph  # noqa: E402
-from relevance_eval.exporters.quantize import FORMS, blockwise, store_rows_as_int8  # noqa: E402
+from relevance_eval.exporters.quantize import (  # noqa: E402
+    FORMS,
+    blockwise,
+    static,
+    store_rows_as_int8,
+)
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
 from relevance_eval.exporters.students.student import new_student  # noqa: E402
 
 Complains = Callable[..., Any]
+LAYERS = 2
+"""Of the tiny encoder, each with two products that hold no weight."""
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +127,48 @@ def test_an_answer_does_not_depend_on_its_neighbours(
     for place, item in enumerate(asked):
         ((_, alone),) = session.outputs([item])
         assert alone[0] == pytest.approx(together[place], abs=1e-4 * spread)
+
+
+def test_fixed_ranges_come_from_the_texts_given_and_no_answer_hangs_on_its_neighbours(
+    plain: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.onnx"
+    static(inputs())(plain["encoder"], path)
+    assert capfd.readouterr().out == ""
+    assert rounding(path) == "fixed"
+    assert "INT8" in weight_types(path)
+    assert path.stat().st_size < plain["encoder"].stat().st_size
+    session = Session(path, "logits", threads=1)
+    found, expected = session.run(inputs()), logits(plain["encoder"])
+    assert (found != expected).any()
+    largest = float(np.abs(expected).max())
+    assert np.abs(found - expected).max() <= 0.25 * largest
+    for row, item in zip(found, inputs(), strict=True):
+        assert session.run([item])[0] == pytest.approx(row, abs=1e-4 * largest)
+    other = tmp_path / "other.onnx"
+    static(inputs()[:1])(plain["encoder"], other)
+    assert (logits(other) != found).any()
+
+
+def test_the_same_texts_give_the_same_bytes(plain: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        static(inputs())(plain["encoder"], tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_weights_with_fixed_ranges_have_seven_bits(plain: dict[str, Path], tmp_path: Path) -> None:
+    """Sums of products of eight would overflow on processors without VNNI."""
+    static(inputs())(plain["encoder"], tmp_path / "model.onnx")
+    model = onnx.load(str(tmp_path / "model.onnx"))
+    weights = [
+        numpy_helper.to_array(tensor).astype(int)
+        for tensor in model.graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8
+        and len(tensor.dims) == 2
+        and "embeddings" not in tensor.name  # looked up, not multiplied
+    ]
+    assert len(weights) == sum(node.op_type == "MatMul" for node in model.graph.node) - 2 * LAYERS
+    assert {np.abs(weight).max() for weight in weights} == {64}
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder", "continued"])
