@@ -12,7 +12,8 @@ bfloat16 is left out where the processor has no instructions for it: it takes ma
     python benchmarks/labelling.py --work /tmp/labelling
 
 With onnxruntime-openvino installed over onnxruntime, "relevance-eval, fp32" and "built-in" compute
-in bfloat16 where the processor has it, and "int8-static" with whole numbers. The tables so far are in WORK/labelling.md after each round.
+in bfloat16 where the processor has it, and "int8-static" with whole numbers. The tables so far are
+in WORK/labelling.md after each round.
 """
 
 from __future__ import annotations
