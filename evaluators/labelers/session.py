@@ -90,14 +90,12 @@ def rounding(path: Path) -> Literal["batch", "fixed"] | None:
 
 def openvino_hint(scale: Literal["batch", "fixed"] | None) -> str | None:
     """What OpenVINO may compute floating-point numbers in, where it is the faster provider; None
-    where it is not.
-
-    Whole numbers make a graph fast enough: the rest of it is computed in float32, so that all
-    processors give the same labels.
-    """
-    if scale == "fixed":
-        return "f32"
-    return "bf16" if scale is None and has_bfloat16() else None
+    where it is not. It cannot load dynamic int8."""
+    if scale == "batch":
+        return None
+    if has_bfloat16():
+        return "bf16"
+    return "f32" if scale == "fixed" else None
 
 
 def has_bfloat16() -> bool:

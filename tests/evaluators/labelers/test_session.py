@@ -188,13 +188,13 @@ def test_a_graph_tells_by_its_operators_how_it_rounds(
     [
         (True, None, "bf16"),
         (False, None, None),
-        (True, "fixed", "f32"),
+        (True, "fixed", "bf16"),
         (False, "fixed", "f32"),
         (True, "batch", None),
         (False, "batch", None),
     ],
 )
-def test_openvino_computes_fixed_whole_numbers_anywhere_and_others_only_in_bfloat16(
+def test_openvino_computes_in_bfloat16_where_it_can_and_whole_numbers_anywhere(
     bfloat16: bool, scale: Any, hint: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: bfloat16)
@@ -210,6 +210,7 @@ def test_a_session_is_exact_where_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(f"{Session.__module__}.rounding", lambda path: "fixed")
+    monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: False)
     session = Session(write_folder(WORDS) / "model.onnx", "logits", 1, exact)
     assert told == [hint]
     assert session.arithmetic is None  # the processor's own provider was given
