@@ -282,11 +282,17 @@ def read_key(settings: Endpoint, where: str) -> str:
 def client_of(settings: Endpoint, key: str) -> openai.OpenAI:
     """The official client, whose own retries are off: ours know the budget."""
     common: dict[str, Any] = {"api_key": key, "timeout": settings.timeout, "max_retries": 0}
-    if settings.azure_api_version is None:
-        return openai.OpenAI(base_url=settings.base_url or OPENAI_URL, **common)
-    return openai.AzureOpenAI(
-        azure_endpoint=settings.base_url or "", api_version=settings.azure_api_version, **common
+    version = settings.azure_api_version
+    if settings.base_url in (None, OPENAI_URL):
+        return openai.OpenAI(base_url=OPENAI_URL, **common)
+    client = (
+        openai.OpenAI(base_url=settings.base_url, **common)
+        if version is None
+        else openai.AzureOpenAI(azure_endpoint=settings.base_url, api_version=version, **common)
     )
+    # It takes these from the environment; whose account is used is no other server's business.
+    client.organization = client.project = None
+    return client
 
 
 def is_passing(error: openai.APIStatusError) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from relevance_eval.errors import ConfigError, EndpointError
-from relevance_eval.exporters.endpoints.endpoint import Chat, Message, Reply
+from relevance_eval.exporters.endpoints.endpoint import Chat, Message, Reply, client_of
 from relevance_eval.exporters.settings import Endpoint
 
 WHERE = "[endpoints.teacher]"
@@ -152,6 +152,22 @@ def test_a_server_that_refuses_all_is_one_clear_error_without_the_key(
     assert server.url in caught.value.message
     assert server.headers[0]["Authorization"] == "Bearer sk-secret-1"
     assert "secret" not in str(caught.value) + caplog.text
+
+
+def test_the_environments_account_is_told_to_its_own_server_alone(
+    canned: Canned, completion: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-ours")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-ours")
+    server = canned(lambda body, n: completion("Hi"))
+    for options in ({}, {"azure_api_version": "2024-10-21", "api_key_env": "TEACHER_KEY"}):
+        monkeypatch.setenv("TEACHER_KEY", "sk-secret-1")
+        with chat(server.url, **options) as opened:
+            ask(opened)
+    assert len(server.headers) == 2
+    assert not any("ours" in str(headers) for headers in server.headers)
+    own = client_of(Endpoint(model="m"), "key").default_headers
+    assert own["OpenAI-Organization"] == "org-ours"
 
 
 def test_an_account_without_credit_is_not_asked_again(
