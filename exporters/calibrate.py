@@ -26,8 +26,10 @@ from relevance_eval.exporters.rerankers.calibration import (
     rises,
 )
 from relevance_eval.exporters.rerankers.card import CalibratedCard
+from relevance_eval.exporters.rerankers.form import in_form
 from relevance_eval.exporters.rerankers.reranker import Reranker
 from relevance_eval.exporters.rerankers.scores import Scored, score
+from relevance_eval.exporters.settings import Precision
 from relevance_eval.exporters.students.calibrate import FEWEST
 from relevance_eval.exporters.students.holdout import figures, interval
 from relevance_eval.exporters.students.split import by_people, wording
@@ -39,6 +41,8 @@ RECORD = "calibration.json"
 CARD = "README.md"
 FOLDS = 5
 PACKAGES = ("relevance-eval", "numpy", "onnxruntime", "scipy", "tokenizers")
+ROUNDING = ("nncf", "onnx")
+"""Those that a graph is written with."""
 NO_BETTER = (
     "On held-out queries its grades agree with those given no better than chance may: "
     "the lower end of quadratic kappa is not above 0."
@@ -69,6 +73,7 @@ def calibrate(
     out: Path,
     scores: Path,
     *,
+    precision: Precision | None = None,
     seed: int = 0,
     folds: int = FOLDS,
     threads: int = 0,
@@ -83,6 +88,7 @@ def calibrate(
         out: folder to write; a labeler that was calibrated to it before is replaced, at the very
             end.
         scores: folder in which scores are kept, by model.
+        precision: of the labeler's graph; None for the model's own.
         folds: groups of queries for the held-out figures, 2 or more.
         threads: batches at a time; 0 for one a core.
         progress: called with (pairs scored, pairs in all).
@@ -91,6 +97,7 @@ def calibrate(
         InputError: fewer than 30 pairs, one grade, or one query.
         LabelerError: the model cannot be run, tells no pair from another, or its scores do not rise
             with the grades.
+        DependencyError, ExportError: the graph cannot be written in this precision.
         UsageError: `out` is a folder of something else.
         StorageError: a folder cannot be written; scores that were written are kept.
     """
@@ -98,27 +105,29 @@ def calibrate(
     given = one_voice(examples)
     check_labels(given)
     pairs = [e.pair for e in given]
-    file = scores / f"{reranker.key[:32]}.jsonl"
-    scored = score(pairs, lambda: reranker.scorer(threads), file, progress)
-    kept = [e for e in given if e.pair.key in scored.features]
-    check_scores(kept, scored, reranker)
-    features = np.array([scored.features[e.pair.key] for e in kept], dtype=np.float64)
-    found, judgments = fitted(reranker, features, kept, folds, seed)
-    record: dict[str, Any] = {
-        "schema": "relevance-eval/calibration/1",
-        "base": reranker.content["base"],
-        "seed": seed,
-        "folds": min(folds, len({wording(e) for e in kept})),
-        "data": data_record(examples, kept, scored),
-        "held_out": held_out(kept, judgments, seed),
-        "megabytes": megabytes(reranker),
-        "versions": versions(PACKAGES),
-    }
-    low = record["held_out"]["quadratic_kappa"]["low"]
-    record["notes"] = [NO_BETTER] if low <= 0 else []
-    with replaced(out) as (folder, _):
-        fingerprint = write(folder, reranker, found, record)
-    return Calibrated(out, fingerprint, record, scored.reused)
+    with in_form(reranker, precision, pairs) as chosen:
+        file = scores / f"{chosen.key[:32]}.jsonl"
+        scored = score(pairs, lambda: chosen.scorer(threads), file, progress)
+        kept = [e for e in given if e.pair.key in scored.features]
+        check_scores(kept, scored, chosen)
+        features = np.array([scored.features[e.pair.key] for e in kept], dtype=np.float64)
+        found, judgments = fitted(chosen, features, kept, folds, seed)
+        record: dict[str, Any] = {
+            "schema": "relevance-eval/calibration/1",
+            "base": chosen.content["base"],
+            "precision": precision,
+            "seed": seed,
+            "folds": min(folds, len({wording(e) for e in kept})),
+            "data": data_record(examples, kept, scored),
+            "held_out": held_out(kept, judgments, seed),
+            "megabytes": megabytes(chosen),
+            "versions": versions((*PACKAGES, *ROUNDING) if precision else PACKAGES),
+        }
+        low = record["held_out"]["quadratic_kappa"]["low"]
+        record["notes"] = [NO_BETTER] if low <= 0 else []
+        with replaced(out) as (folder, _):
+            fingerprint = write(folder, chosen, found, record)
+        return Calibrated(out, fingerprint, record, scored.reused)
 
 
 def one_voice(examples: Sequence[Example]) -> list[Example]:

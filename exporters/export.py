@@ -35,7 +35,7 @@ from relevance_eval.exporters.parity import (
     spread,
     usable,
 )
-from relevance_eval.exporters.quantize import FORMS, Form, static
+from relevance_eval.exporters.quantize import FORMS, RANGED, Form, static
 from relevance_eval.exporters.settings import ExportSettings, Precision
 from relevance_eval.exporters.speed import speeds
 from relevance_eval.exporters.students.base import MINILM
@@ -52,8 +52,6 @@ MINILM_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 """What `minilm` stands for."""
 TIMED = 48
 """Pairs on which speeds are measured."""
-RANGED = 64
-"""Held-out pairs that give `int8-static` its ranges."""
 HERE = "as it runs here"
 PACKAGES = (
     "relevance-eval",

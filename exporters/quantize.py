@@ -27,6 +27,7 @@ from relevance_eval.exporters.settings import Precision
 
 __all__ = [
     "FORMS",
+    "RANGED",
     "Form",
     "blockwise",
     "dynamic",
@@ -38,6 +39,8 @@ __all__ = [
 
 Form = Callable[[Path, Path], None]
 """Reads the float32 graph of the first path and writes another to the second."""
+RANGED = 64
+"""Texts that give good ranges to `static`."""
 LEAST_BLOCKED = 16
 """Columns of a matrix below which it is left as it is: the grades' own has four."""
 

@@ -52,6 +52,7 @@ class CalibratedCard:
             "fields": [role for role, _ in manifest["fields"]],
             "tokens": sum(manifest["max_tokens"].values()),
             "megabytes": record["megabytes"],
+            "precision": record["precision"],
             "labelers": sorted(record["data"]["labelers"]),
             "data": record["data"],
             "missing": any(str(g) not in record["data"]["grades"] for g in GRADES),

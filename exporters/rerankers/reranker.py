@@ -88,7 +88,8 @@ class Reranker:
         return digest.hexdigest()
 
     def scorer(self, threads: int = 0) -> BiEncoder | CrossEncoder:
-        """What computes its features: the very code that will label, under a head that nobody asks.
+        """What computes its features: the very code that will label, under a head that nobody asks,
+        and as ONNX Runtime's own provider computes, for the same scores on every machine.
 
         Raises LabelerError if it does not read a pair as its tokenizer has it.
         """
@@ -98,9 +99,9 @@ class Reranker:
         manifest = Manifest.model_validate({**self.content, "head": head})
         folder = LabelerFolder(self.files.folder, manifest, "", self.files.model)
         if manifest.architecture == "bi-encoder":
-            found: BiEncoder | CrossEncoder = BiEncoder(folder, threads)
+            found: BiEncoder | CrossEncoder = BiEncoder(folder, threads, exact=True)
         else:
-            found = CrossEncoder(folder, threads)
+            found = CrossEncoder(folder, threads, exact=True)
         check_reading(found, self.files, manifest.prefixes or {})
         return found
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from relevance_eval.exporters.calibrate import Calibrated
+    from relevance_eval.exporters.settings import Precision
 
 __all__ = ["calibrate"]
 
@@ -79,6 +80,11 @@ FIGURES = {
 )
 @click.option("--late", is_flag=True, help="Compare an embedder's texts word by word too.")
 @click.option(
+    "--precision",
+    type=click.Choice(["int8-static", "int8", "int8-weights"]),
+    help="Round the model, for speed or size, before it is calibrated.  [default: as it is]",
+)
+@click.option(
     "--folds",
     type=click.IntRange(min=2),
     default=5,
@@ -98,6 +104,7 @@ def calibrate(
     graded: tuple[Path, ...],
     queries: str | None,
     corpus: str | None,
+    precision: Precision | None,
     folds: int,
     name: str | None,
     base: str | None,
@@ -130,6 +137,7 @@ def calibrate(
             out or project.training / "calibrated",
             scores_folder(project),
             seed=project.config.training.seed if session.seed is None else session.seed,
+            precision=precision,
             folds=folds,
             threads=project.config.labelling.threads,
             progress=progress,

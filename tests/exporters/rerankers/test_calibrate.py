@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relevance_eval.errors import InputError, LabelerError
+from relevance_eval.errors import DependencyError, ExportError, InputError, LabelerError
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.judgment import Judgment, Outcome
@@ -18,6 +19,7 @@ from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query
 from relevance_eval.exporters.calibrate import Calibrated, calibrate, one_voice
+from relevance_eval.exporters.rerankers.form import in_form
 from relevance_eval.exporters.rerankers.reranker import Reading, open_reranker
 
 Complains = Callable[..., Any]
@@ -92,6 +94,38 @@ def test_what_is_left_may_be_too_little(summing: Summing, complains: Complains) 
     examples = graded(10, more=["word5", "word6"])
     with complains(InputError, "all 40 pairs have the grade 0", code=2, remedy="irrelevant"):
         made(summing({**VALUES, **broken}), examples)
+
+
+def test_a_graph_that_cannot_be_rounded(
+    summing: Summing, complains: Complains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantize = pytest.importorskip(
+        "relevance_eval.exporters.quantize", reason="needs relevance-eval[train]"
+    )
+
+    def refuse(source: Path, target: Path) -> None:
+        raise RuntimeError("no such operator\nin this version")
+
+    monkeypatch.setitem(quantize.FORMS, "int8", refuse)
+    reranker = open_reranker(str(summing(VALUES)), Reading())
+    says = "its graph has no form int8: no such operator"
+    with (
+        complains(ExportError, says, code=5, where="summing", remedy="leave out --precision"),
+        in_form(reranker, "int8", []),
+    ):
+        pass
+
+
+def test_rounding_needs_the_extra(
+    summing: Summing, complains: Complains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "relevance_eval.exporters.quantize", None)
+    reranker = open_reranker(str(summing(VALUES)), Reading())
+    with (
+        complains(DependencyError, "precision int8 needs", code=2, remedy="relevance-eval[train]"),
+        in_form(reranker, "int8", []),
+    ):
+        pass
 
 
 def test_a_calibration_may_be_made_anew_in_its_place(summing: Summing) -> None:

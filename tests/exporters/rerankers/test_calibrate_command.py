@@ -19,6 +19,7 @@ from relevance_eval.evaluators.example import Example, write_examples
 from relevance_eval.evaluators.judgment import GRADES
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelers.manifest import read_manifest
+from relevance_eval.evaluators.labelers.session import rounding
 from relevance_eval.evaluators.qrels import write_qrels
 from relevance_eval.exporters.rerankers.scores import CHUNK
 
@@ -112,6 +113,43 @@ def test_the_same_inputs_give_the_same_bytes_and_scores_are_computed_once(
     other = answer(*runs, "four", "--seed", "1", cwd=tmp_path)
     assert other["fingerprint"] == first["fingerprint"]  # the seed deals out folds alone
     assert other["held_out"] != first["held_out"]
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "scale"),
+    [
+        ("cross_encoder", "int8-static", "fixed"),
+        ("embedder", "int8-static", "fixed"),
+        ("cross_encoder", "int8", "batch"),
+        ("cross_encoder", "int8-weights", None),
+    ],
+)
+def test_a_model_may_be_rounded_before_it_is_calibrated(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    answer: Answer,
+    grade_by: Grade,
+    write_grades: Write,
+    model: str,
+    precision: str,
+    scale: str | None,
+) -> None:
+    original = request.getfixturevalue(model)
+    examples = grade_by(original.score, 12, 12)
+    runs = ["calibrate", original.folder, *write_grades(examples)]
+    plain = answer(*runs, "--out", "plain", cwd=tmp_path)
+    runs += ["--precision", precision, "--out"]
+    made, again = (answer(*runs, name, cwd=tmp_path) for name in ("one", "two"))
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+    assert (made["reused"], again["reused"]) == (0, 144)  # none of the plain model's scores
+    assert (plain["precision"], made["precision"]) == (None, precision)
+    assert made["megabytes"] < plain["megabytes"]
+    assert rounding(tmp_path / "one" / "model.onnx") == scale
+    raw = original_scores(original, examples)
+    assert scipy.stats.spearmanr(expected(tmp_path / "one", examples), raw).statistic > 0.98
+    card = (tmp_path / "one" / "README.md").read_text()
+    assert f"whose weights are stored as {precision}" in card
+    assert "whose weights are as they were" in (tmp_path / "plain" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])

@@ -19,8 +19,9 @@ from relevance_eval.evaluators.example import Example  # noqa: E402
 from relevance_eval.evaluators.labelers.decoder import Decoder  # noqa: E402
 from relevance_eval.evaluators.labelers.load import load_labeler  # noqa: E402
 from relevance_eval.evaluators.labelers.manifest import LabelerFolder  # noqa: E402
-from relevance_eval.exporters.export import HERE, RANGED, export  # noqa: E402
+from relevance_eval.exporters.export import HERE, export  # noqa: E402
 from relevance_eval.exporters.parity import Parity  # noqa: E402
+from relevance_eval.exporters.quantize import RANGED  # noqa: E402
 from relevance_eval.exporters.settings import ExportSettings, TrainSettings  # noqa: E402
 from relevance_eval.exporters.students.calibrate import Calibration  # noqa: E402
 from relevance_eval.exporters.students.student import load_student  # noqa: E402
