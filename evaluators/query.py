@@ -9,7 +9,14 @@ from pathlib import Path
 from relevance_eval.errors import InputError
 from relevance_eval.evaluators.jsonl import read_rows, text_of, write_rows
 
-__all__ = ["MAX_QUERY_CHARACTERS", "Query", "check_queries", "read_queries", "write_queries"]
+__all__ = [
+    "MAX_QUERY_CHARACTERS",
+    "Query",
+    "check_queries",
+    "read_queries",
+    "repeated",
+    "write_queries",
+]
 
 MAX_QUERY_CHARACTERS = 4096
 
@@ -83,6 +90,15 @@ def check_query(query: Query, place: str) -> None:
             where=place,
             remedy="rename it",
         )
+
+
+def repeated(queries: Iterable[Query]) -> int:
+    """How many ask again, but for case and white space, what another one before them asks.
+
+    Their differences are the same one twice, where statistics take queries for independent.
+    """
+    texts = [" ".join(query.text.casefold().split()) for query in queries]
+    return len(texts) - len(set(texts))
 
 
 def write_queries(path: Path, queries: Iterable[Query]) -> None:

@@ -226,6 +226,7 @@ class Result(Part):
     nothing of what people say of the labeler."""
 
     queries: int
+    repeated_queries: int = 0
     unanswered: list[str]
     depth: int
     plan: PlanPart

@@ -25,6 +25,7 @@ from relevance_eval.evaluators.comparison import (
     RankerSummary,
 )
 from relevance_eval.evaluators.labelling import Labelling
+from relevance_eval.evaluators.query import repeated
 from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.slices import Slice
 from relevance_eval.evaluators.statistics import Interval
@@ -70,6 +71,12 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
         out.print(
             f"[yellow]{len(comparison.unanswered):,} queries are left out, since a ranker's search "
             "failed for them[/]"
+        )
+    again = repeated(evaluation.collected.queries)
+    if again:
+        out.print(
+            f"[yellow]{again:,} queries repeat the text of another: intervals are too narrow, as "
+            "if they were independent[/]"
         )
     if evaluation.collected.missing:
         missing = evaluation.collected.missing

@@ -14,6 +14,7 @@ from relevance_eval.evaluators.query import (
     Query,
     check_queries,
     read_queries,
+    repeated,
     write_queries,
 )
 
@@ -31,6 +32,19 @@ def test_queries_come_back_with_their_tags_in_order(path: Path) -> None:
     ]
     write_queries(path, queries)
     assert read_queries(path) == queries
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["vpn", "leave"], 0),
+        (["vpn setup", "VPN  setup ", "leave", "vpn\tsetup"], 2),
+        (["Straße", "STRASSE"], 1),
+        ([], 0),
+    ],
+)
+def test_a_query_that_asks_again_is_counted(texts: list[str], expected: int) -> None:
+    assert repeated(Query(str(n), text) for n, text in enumerate(texts)) == expected
 
 
 def test_tags_are_the_plain_values_of_a_row(path: Path) -> None:

@@ -222,6 +222,23 @@ def test_one_query_gives_a_result_without_an_interval(
     assert contrast["verdict"] == "inconclusive"
 
 
+def test_a_query_that_is_asked_twice_is_told(
+    cli: Cli, answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    says = "queries repeat the text of another"
+    assert says not in cli(*compare_words, cwd=folder).stdout
+    assert answer(*compare_words, cwd=folder)["repeated_queries"] == 0
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write('{"id": "q3", "text": "VPN setup"}\n')
+    for name in ("a.run", "b.run"):
+        again = (folder / name).read_text().replace("q1 ", "q3 ").splitlines()[:2]
+        (folder / name).write_text((folder / name).read_text() + "\n".join(again) + "\n")
+    assert f"1 {says}" in cli(*compare_words, cwd=folder).stdout
+    assert answer(*compare_words, cwd=folder)["repeated_queries"] == 1
+    cli("report", "--out", "page.html", cwd=folder)
+    assert f"1 {says}" in (folder / "page.html").read_text()
+
+
 def test_a_seed_of_the_command_line_is_told(
     answer: Answer, folder: Path, compare_words: tuple[str, ...]
 ) -> None:
