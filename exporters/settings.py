@@ -276,3 +276,11 @@ class TrainingSettings(Settings):
     teach: TeachSettings = Field(default_factory=TeachSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)
+
+    @model_validator(mode="after")
+    def fitting(self) -> TrainingSettings:
+        if self.train.kind == "decoder" and self.export.precision == "int8-static":
+            raise ValueError(
+                "a decoder has no int8-static form: choose another precision in [training.export]"
+            )
+        return self

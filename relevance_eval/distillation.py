@@ -29,7 +29,10 @@ from relevance_eval.standing import Standing, standing
 __all__ = ["STEPS", "Distillation", "Done", "distill"]
 
 STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
-EXTRAS = {"train": ("torch", "transformers", "accelerate", "optimum", "onnx"), "teach": ("openai",)}
+EXTRAS = {
+    "train": ("torch", "transformers", "accelerate", "optimum", "onnx", "nncf"),
+    "teach": ("openai",),
+}
 """Extra to the packages that the steps import of it."""
 Notice = Callable[[str], None]
 

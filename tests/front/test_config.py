@@ -56,6 +56,11 @@ def test_a_key_that_is_not_known(
         ("[elasticsearch]\nheap = '1t'", 2, "elasticsearch.heap: String should match pattern"),
         ("[embedders.e]\npooling = 'cls'", 1, "embedders.e.model: Field required"),
         (
+            "[training.train]\nkind = 'decoder'\n[training.export]\nprecision = 'int8-static'",
+            1,
+            "training: a decoder has no int8-static form",
+        ),
+        (
             "[embedders.e]\nmodel = 'm'\nfields = ['heading']",
             3,
             "embedders.e.fields: there is no role 'heading'; the roles are title, author",

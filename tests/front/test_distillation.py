@@ -136,7 +136,9 @@ def test_a_step_that_is_not_there_does_not_keep_those_after_it_from_being_done_a
     assert done == ["train", "export"]
 
 
-@pytest.mark.parametrize(("missing", "extra"), [("accelerate", "train"), ("openai", "teach")])
+@pytest.mark.parametrize(
+    ("missing", "extra"), [("accelerate", "train"), ("nncf", "train"), ("openai", "teach")]
+)
 def test_a_package_that_a_later_step_needs_is_missed_before_anything_is_begun(
     project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, missing: str, extra: str
 ) -> None:
