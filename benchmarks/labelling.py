@@ -242,7 +242,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="that count (default: 5)")
     parser.add_argument("--pairs", type=int, default=64, help="of a set (default: 64)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--base", default="int8-static", help="form of ours that ratios are of")
+    parser.add_argument(
+        "--base",
+        default="int8-static",
+        choices=("fp32", "int8", "int8-static"),
+        help="form of ours that ratios are of (default: int8-static)",
+    )
     parser.add_argument("--only", nargs="*", default=[], help="tools whose name holds one of these")
     parser.add_argument("--sets", nargs="*", default=[*map(str, LENGTHS), REAL])
     chosen = parser.parse_args()

@@ -41,8 +41,8 @@ RECORD = "calibration.json"
 CARD = "README.md"
 FOLDS = 5
 PACKAGES = ("relevance-eval", "numpy", "onnxruntime", "scipy", "tokenizers")
-ROUNDING = ("nncf", "onnx")
-"""Those that a graph is written with."""
+ROUNDING = {"int8-static": ("nncf", "onnx"), "int8": ("onnx",), "int8-weights": ("onnx",)}
+"""Those that a graph is written with, by its precision."""
 NO_BETTER = (
     "On held-out queries its grades agree with those given no better than chance may: "
     "the lower end of quadratic kappa is not above 0."
@@ -121,7 +121,7 @@ def calibrate(
             "data": data_record(examples, kept, scored),
             "held_out": held_out(kept, judgments, seed),
             "megabytes": megabytes(chosen),
-            "versions": versions((*PACKAGES, *ROUNDING) if precision else PACKAGES),
+            "versions": versions((*PACKAGES, *ROUNDING.get(precision or "", ()))),
         }
         low = record["held_out"]["quadratic_kappa"]["low"]
         record["notes"] = [NO_BETTER] if low <= 0 else []

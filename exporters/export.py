@@ -18,6 +18,8 @@ from typing import Any, cast
 
 from relevance_eval.errors import ExportError, LabelerError
 from relevance_eval.evaluators.example import Example, read_examples
+from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
+from relevance_eval.evaluators.labelers.decoder import Decoder as DecoderLabeler
 from relevance_eval.evaluators.labelers.load import load_labeler
 from relevance_eval.evaluators.labelers.manifest import FILES, WEIGHTS
 from relevance_eval.evaluators.labelers.session import Input
@@ -27,7 +29,9 @@ from relevance_eval.exporters.model_card import Card, place_free
 from relevance_eval.exporters.onnx import MODEL, OUTPUT, export_continued, export_graph
 from relevance_eval.exporters.parity import (
     EXACT,
+    PYTORCH,
     Parity,
+    beyond,
     check,
     judge,
     same,
@@ -52,7 +56,6 @@ MINILM_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 """What `minilm` stands for."""
 TIMED = 48
 """Pairs on which speeds are measured."""
-HERE = "as it runs here"
 PACKAGES = (
     "relevance-eval",
     "torch",
@@ -74,9 +77,13 @@ class Export:
         fingerprint: the labeler's.
         record: what export.json holds: precision, parity of each form as ONNX Runtime's own
             provider computes it, sizes, bounds, versions.
-        parity: of all forms, also of the finished labeler by OpenVINO where that runs it here.
+        parity: of all forms, also of the finished labeler in the arithmetic of OpenVINO where that
+            runs it on this machine.
         speeds: labels a second of the same, but PyTorch, side by side on this machine; empty unless
-            asked for. Neither is part of the folder, which has the same bytes on every machine.
+            asked for.
+        notes: bounds that the labeler is beyond in that arithmetic, in sentences.
+
+    The last three are no part of the folder, which the same packages write with the same bytes.
     """
 
     folder: Path
@@ -84,6 +91,7 @@ class Export:
     record: Mapping[str, Any]
     parity: Mapping[str, Parity]
     speeds: Mapping[str, float]
+    notes: Sequence[str]
 
 
 def export(
@@ -108,6 +116,7 @@ def export(
         LabelerError: there is no student, or its files are broken.
         ExportError: it has no ONNX form, has no held-out pairs, or the form is beyond the bounds of
             `settings`. What `out` held before is still there.
+        DependencyError: `nncf` is missing, which int8-static needs.
         UsageError: `out` is a folder of something else.
         StorageError: the folder cannot be written.
     """
@@ -128,10 +137,15 @@ def export(
         found = check(taught, labelers, examples, progress)
         judge_all(found, settings, student)
         fast = speeds(labelers, [e.pair for e in examples[:TIMED]]) if timed else {}
-        record = record_of(settings, forms, {k: v for k, v in found.items() if HERE not in k})
+        notes = [
+            f"{name} is beyond the bounds on this machine: {broken}"
+            for name, parity in found.items()
+            if name not in (PYTORCH, *exact) and (broken := beyond(parity, settings))
+        ]
+        record = record_of(settings, forms, {k: found[k] for k in (PYTORCH, *exact)})
         record["reuses_prompt"] = getattr(finished, "reuses_prompt", False)
         describe(folder, finished, training, record)
-    return Export(out, finished.fingerprint, record, found, fast)
+    return Export(out, finished.fingerprint, record, found, fast, notes)
 
 
 def form_of(precision: Precision, taught: Student, ranged: Sequence[Example]) -> Form:
@@ -157,10 +171,13 @@ def load(path: Path, threads: int, exact: bool) -> Labeler:
 
 
 def runs_here(forms: Mapping[str, Path], finished: Labeler, threads: int) -> dict[str, Labeler]:
-    """The finished labeler as every other command loads it, where that is not the exact one."""
+    """The finished labeler as every other command loads it, if that is in another arithmetic."""
     name, path = list(forms.items())[-1]
+    if not isinstance(finished, CrossEncoder) or isinstance(finished, DecoderLabeler):
+        return {}
     here = load(path, threads, exact=False)
-    return {} if here.fingerprint == finished.fingerprint else {f"{name}, {HERE}": here}
+    arithmetic = here.arithmetic if isinstance(here, CrossEncoder) else None
+    return {f"{name} in {arithmetic}": here} if arithmetic else {}
 
 
 def write_texts(manifest: str, student: Path, folders: Sequence[Path]) -> None:
@@ -233,10 +250,7 @@ def judge_all(found: Mapping[str, Parity], settings: ExportSettings, student: Pa
             where=str(student),
             remedy="train a student of another base",
         )
-    for name, parity in found.items():
-        form = name.removeprefix("ONNX ")
-        if form.startswith(settings.precision):
-            judge(parity, form, settings, student)
+    judge(found[f"ONNX {settings.precision}"], settings, student)
 
 
 def record_of(

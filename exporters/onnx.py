@@ -32,6 +32,7 @@ __all__ = [
     "export_continued",
     "export_graph",
     "quiet",
+    "reason",
     "save_graph",
 ]
 

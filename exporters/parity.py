@@ -22,7 +22,18 @@ from relevance_eval.exporters.settings import ExportSettings, Precision
 from relevance_eval.exporters.students.calibrate import Calibration
 from relevance_eval.exporters.students.student import Student
 
-__all__ = ["EXACT", "PYTORCH", "Parity", "check", "judge", "same", "split", "spread", "usable"]
+__all__ = [
+    "EXACT",
+    "PYTORCH",
+    "Parity",
+    "beyond",
+    "check",
+    "judge",
+    "same",
+    "split",
+    "spread",
+    "usable",
+]
 
 PYTORCH = "PyTorch"
 EXACT = 0.01
@@ -123,7 +134,7 @@ def check(
     """PyTorch first, then each form by name, all on the same pairs.
 
     Args:
-        examples: with grades, as `sample` gives them.
+        examples: with grades, as `usable` gives them.
         progress: called with (answers so far, answers in all).
 
     Raises:
@@ -224,12 +235,8 @@ def kappa(given: Answers, examples: Sequence[Example]) -> float:
     return float(1 - ((said - true) ** 2).mean() / chance) if chance else 0.0
 
 
-def judge(parity: Parity, form: str, settings: ExportSettings, where: Path) -> None:
-    """Raises ExportError, with the numbers, where a form is beyond its bounds.
-
-    Args:
-        form: what to call it, such as its precision.
-    """
+def beyond(parity: Parity, settings: ExportSettings) -> str:
+    """The bounds that a form is beyond, with the numbers; empty if it is within all of them."""
     broken = [
         f"{what} {has:.4g} ({most:g} allowed)"
         for what, has, most in (
@@ -240,12 +247,18 @@ def judge(parity: Parity, form: str, settings: ExportSettings, where: Path) -> N
         )
         if not has <= most  # not a number is beyond every bound
     ]
+    return "; ".join(broken)
+
+
+def judge(parity: Parity, settings: ExportSettings, where: Path) -> None:
+    """Raises ExportError, with the numbers, where the form that was asked for is beyond a bound."""
+    broken = beyond(parity, settings)
     if broken:
         gentler = GENTLER.get(settings.precision)
         other = f"choose the precision {gentler}, or " if gentler else ""
         raise ExportError(
-            f"in {form} this is another labeler, on {parity.pairs:,} held-out pairs: "
-            f"{'; '.join(broken)}. Nothing was written",
+            f"in {settings.precision} this is another labeler, on {parity.pairs:,} held-out "
+            f"pairs: {broken}. Nothing was written",
             where=str(where),
             remedy=f"{other}widen the bounds in [training.export]",
         )

@@ -55,9 +55,9 @@ def build(folder: Path, calibration: Sequence[Text], seed: int) -> None:
     fixed = static(
         [Input(r["input_ids"][0].tolist(), r["token_type_ids"][0].tolist()) for r in read]
     )
-    for precision, form in {**FORMS, "int8-static": fixed}.items():
-        if precision in ("fp32", "int8", "int8-static"):
-            save_labeler(folder, precision, form, center, scale)
+    forms = {"fp32": FORMS["fp32"], "int8": FORMS["int8"], "int8-static": fixed}
+    for precision, form in forms.items():
+        save_labeler(folder, precision, form, center, scale)
     save_flashrank(folder)
     (folder / "built").touch()
 

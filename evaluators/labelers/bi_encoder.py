@@ -26,7 +26,7 @@ class BiEncoder:
     """A sentence encoder in ONNX and an ordinal head; implements the Labeler protocol.
 
     Args:
-        exact: as ONNX Runtime's own provider computes, also where OpenVINO is faster.
+        exact: not by OpenVINO, also where that is faster.
 
     Raises LabelerError if the files do not fit together.
     """
@@ -37,7 +37,8 @@ class BiEncoder:
         self.head = folder.manifest.ordinal_head()
         self.tokens = TextTokens(folder.path / "tokenizer.json", folder.manifest)
         self.session = Session(folder.model, folder.manifest.output, threads, exact)
-        self.fingerprint = folder.fingerprint_in(self.session.arithmetic)
+        self.arithmetic = self.session.arithmetic
+        self.fingerprint = folder.fingerprint_in(self.arithmetic)
         self.read = Encodings()
         before, _, after = folder.manifest.frame
         self.opening, self.closing = self.tokens.framing(before), self.tokens.framing(after)

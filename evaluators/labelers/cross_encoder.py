@@ -24,7 +24,7 @@ class CrossEncoder:
     (any reranker), the manifest's ordinal head over the feature `score` makes them.
 
     Args:
-        exact: as ONNX Runtime's own provider computes, also where OpenVINO is faster.
+        exact: not by OpenVINO, also where that is faster.
 
     Raises LabelerError if the files do not fit together.
     """
@@ -36,7 +36,8 @@ class CrossEncoder:
         self.head = folder.manifest.ordinal_head() if folder.manifest.head else None
         self.frame = PairFrame(folder.path / "tokenizer.json", folder.manifest)
         self.session = Session(folder.model, folder.manifest.output, threads, exact)
-        self.fingerprint = folder.fingerprint_in(self.session.arithmetic)
+        self.arithmetic = self.session.arithmetic
+        self.fingerprint = folder.fingerprint_in(self.arithmetic)
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
         for i, found in self.features(pairs):

@@ -28,8 +28,7 @@ def load_labeler(
             model hub, which is downloaded once.
         base: folder of the configuration.
         threads: processor threads; 0 for one a core.
-        exact: as ONNX Runtime's own provider computes, also where OpenVINO is faster: the same
-            fingerprint on every machine.
+        exact: not by OpenVINO, also where that is faster: the same fingerprint on every machine.
 
     Raises:
         LabelerError: there is no such labeler, or its files do not fit together.

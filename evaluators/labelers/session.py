@@ -148,8 +148,7 @@ class Session:
 
     Args:
         threads: batches at a time; 0 for one a core.
-        exact: as ONNX Runtime's own provider computes, also where OpenVINO is faster; that is meant
-            for encoders.
+        exact: not by OpenVINO, also where that is faster; it is meant for encoders.
 
     Attributes:
         arithmetic: what outputs are computed in, where they differ a little from those of ONNX

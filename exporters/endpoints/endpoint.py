@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Self, cast
+from urllib.parse import urlsplit
 
 from relevance_eval.errors import ConfigError, DependencyError, EndpointError
 from relevance_eval.exporters.endpoints.budget import Budget, BudgetSpent, Spent
@@ -283,15 +284,15 @@ def client_of(settings: Endpoint, key: str) -> openai.OpenAI:
     """The official client, whose own retries are off: ours know the budget."""
     common: dict[str, Any] = {"api_key": key, "timeout": settings.timeout, "max_retries": 0}
     version = settings.azure_api_version
-    if settings.base_url in (None, OPENAI_URL):
-        return openai.OpenAI(base_url=OPENAI_URL, **common)
+    url = settings.base_url or OPENAI_URL
     client = (
-        openai.OpenAI(base_url=settings.base_url, **common)
+        openai.OpenAI(base_url=url, **common)
         if version is None
-        else openai.AzureOpenAI(azure_endpoint=settings.base_url, api_version=version, **common)
+        else openai.AzureOpenAI(azure_endpoint=url, api_version=version, **common)
     )
-    # It takes these from the environment; whose account is used is no other server's business.
-    client.organization = client.project = None
+    if not f".{urlsplit(url).hostname}".endswith(f".{urlsplit(OPENAI_URL).hostname}"):
+        # The client takes them from the environment; they are no other server's business.
+        client.organization = client.project = None
     return client
 
 

@@ -1,18 +1,26 @@
 """A reranker whose graph is stored in another form: smaller, and faster."""
 
+# ONNX is optional and only partly typed.
+# pyright: reportMissingImports=false, reportMissingTypeStubs=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
+import hashlib
+import shutil
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from relevance_eval.errors import DependencyError, ExportError, RelevanceEvalError
+from relevance_eval.errors import DependencyError, ExportError, LabelerError, RelevanceEvalError
 from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
 from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
 from relevance_eval.evaluators.labelers.session import Input
 from relevance_eval.evaluators.pair import Pair
+from relevance_eval.exporters.rerankers.files import Files
 from relevance_eval.exporters.rerankers.reranker import Reranker
 from relevance_eval.exporters.settings import Precision
 
@@ -25,15 +33,18 @@ def in_form(
 ) -> Generator[Reranker]:
     """The reranker with its graph in this precision, as long as the context lasts; itself for None.
 
-    The calibration is then fitted to the scores of the very graph that will label, and measured on
-    them: what rounding costs is in the figures.
+    The calibration is then fitted to the scores of the graph that will label, and what rounding
+    costs is in its figures.
 
     Args:
-        pairs: some of which `int8-static` takes its ranges from.
+        pairs: 64 of them give `int8-static` its ranges, which asks for no grade. They are chosen by
+            what they are, so that a few more pairs change few of them; but another graph it is,
+            and all its scores are computed anew.
 
     Raises:
         DependencyError: the extra `train` is not installed.
         ExportError: the graph has no such form.
+        LabelerError: the model can read none of the pairs.
     """
     if precision is None:
         yield reranker
@@ -45,18 +56,17 @@ def in_form(
 
 
 def write(reranker: Reranker, precision: Precision, pairs: Sequence[Pair], target: Path) -> None:
+    """The graph in this precision. Raises as `in_form`."""
     try:
         from relevance_eval.exporters.onnx import reason
-        from relevance_eval.exporters.quantize import FORMS, RANGED, static
+        from relevance_eval.exporters.quantize import FORMS, static
     except ImportError:
         raise DependencyError.for_extra("train", f"precision {precision}") from None
 
+    source = plain_graph(reranker.files, target.with_name("whole"))
     try:
-        if precision == "int8-static":
-            some = pairs[:: max(1, len(pairs) // RANGED)][:RANGED]
-            static(read_by(reranker.scorer(), some))(reranker.files.model, target)
-        else:
-            FORMS[precision](reranker.files.model, target)
+        form = FORMS[precision] if precision != "int8-static" else static(ranged(reranker, pairs))
+        form(source, target)
     except (RelevanceEvalError, OSError):
         raise
     except Exception as error:  # the libraries' exceptions share no base
@@ -65,6 +75,52 @@ def write(reranker: Reranker, precision: Precision, pairs: Sequence[Pair], targe
             where=reranker.files.name,
             remedy="leave out --precision",
         ) from error
+
+
+def plain_graph(files: Files, folder: Path) -> Path:
+    """Where the graph is that is to be rounded: a copy in `folder` if weights lie beside it, for a
+    hub has links to them, which `onnx` does not follow.
+
+    Raises ExportError if it is rounded already.
+    """
+    import onnx
+
+    types = onnx.TensorProto
+    graph = onnx.load(str(files.model), load_external_data=False).graph
+    whole = {types.FLOAT, types.DOUBLE, types.INT64, types.INT32, types.BOOL}
+    rounded = {tensor.data_type for tensor in graph.initializer} - whole
+    if rounded:
+        kinds = ", ".join(sorted(types.DataType.Name(kind).lower() for kind in rounded))
+        raise ExportError(
+            f"its weights are rounded already: {kinds}",
+            where=str(files.model),
+            remedy="leave out --precision, or name the model in float32",
+        )
+    if not files.weights.exists():
+        return files.model
+    folder.mkdir()
+    for path in (files.model, files.weights):
+        shutil.copyfile(path, folder / path.name)
+    return folder / files.model.name
+
+
+def ranged(reranker: Reranker, pairs: Sequence[Pair]) -> list[Input]:
+    """What the model reads of the pairs that give ranges. Raises LabelerError if it is nothing."""
+    from relevance_eval.exporters.quantize import RANGED
+
+    found = read_by(reranker.scorer(), sorted(pairs, key=drawn)[:RANGED])
+    if not found:
+        raise LabelerError(
+            "the model can read none of the pairs",
+            where=reranker.files.name,
+            remedy="check that --field names fields of the documents",
+        )
+    return found
+
+
+def drawn(pair: Pair) -> bytes:
+    """A pair's place in an order that hangs on nothing but the pairs."""
+    return hashlib.sha256(repr(pair.key).encode()).digest()
 
 
 def read_by(scorer: BiEncoder | CrossEncoder, pairs: Sequence[Pair]) -> list[Input]:

@@ -88,8 +88,8 @@ class Reranker:
         return digest.hexdigest()
 
     def scorer(self, threads: int = 0) -> BiEncoder | CrossEncoder:
-        """What computes its features: the very code that will label, under a head that nobody asks,
-        and as ONNX Runtime's own provider computes, for the same scores on every machine.
+        """What computes its features: the very code that will label, under a head that nobody asks.
+        Not by OpenVINO, so that scores do not hang on what is installed.
 
         Raises LabelerError if it does not read a pair as its tokenizer has it.
         """

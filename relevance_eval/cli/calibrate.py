@@ -82,7 +82,8 @@ FIGURES = {
 @click.option(
     "--precision",
     type=click.Choice(["int8-static", "int8", "int8-weights"]),
-    help="Round the model, for speed or size, before it is calibrated.  [default: as it is]",
+    help="Round the model, for size and speed, before it is calibrated; int8-static is for where "
+    "onnxruntime-openvino is installed.  [default: as it is]",
 )
 @click.option(
     "--folds",

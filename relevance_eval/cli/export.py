@@ -24,7 +24,8 @@ __all__ = ["export"]
 @click.option(
     "--precision",
     type=click.Choice(["int8", "int8-static", "int8-weights", "int4", "fp16", "fp32"]),
-    help="How weights are stored.  [default: the configuration's, int8]",
+    help="How weights are stored; int8-static is for encoders where onnxruntime-openvino is "
+    "installed.  [default: the configuration's, int8]",
 )
 @click.option("--name", help="Of the labeler, for people.  [default: the configuration's]")
 @click.option(
@@ -77,6 +78,7 @@ def export_result(found: Export) -> dict[str, Any]:
         "fingerprint": found.fingerprint,
         **found.record,
         "parity": {form: asdict(parity) for form, parity in found.parity.items()},
+        "notes": list(found.notes),
         "labels_per_second": {form: round(value, 2) for form, value in found.speeds.items()},
     }
 
@@ -112,4 +114,6 @@ def show_export(out: Console, found: Export) -> None:
     if plain:
         ratio = found.speeds[form] / plain
         out.print(f"{form} is {ratio:.2f} times as fast here as ONNX fp32", markup=False)
+    for note in found.notes:
+        out.print(printable(note), markup=False, style="yellow")
     out.print(printable(f'use it with: labeler = "{found.folder}"'), markup=False)

@@ -166,8 +166,11 @@ def test_the_environments_account_is_told_to_its_own_server_alone(
             ask(opened)
     assert len(server.headers) == 2
     assert not any("ours" in str(headers) for headers in server.headers)
-    own = client_of(Endpoint(model="m"), "key").default_headers
-    assert own["OpenAI-Organization"] == "org-ours"
+    for url in (None, "https://api.openai.com/v1/", "https://eu.api.openai.com/v1"):
+        own = client_of(Endpoint(model="m", base_url=url), "key").default_headers
+        assert own["OpenAI-Organization"] == "org-ours"
+    other = client_of(Endpoint(model="m", base_url="https://notapi.openai.com/v1"), "key")
+    assert other.organization is None
 
 
 def test_an_account_without_credit_is_not_asked_again(

@@ -16,6 +16,7 @@ from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.example import Example
 from relevance_eval.evaluators.judgment import Judgment, Outcome
 from relevance_eval.evaluators.labelers.load import load_labeler
+from relevance_eval.evaluators.labelers.session import Session
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.query import Query
 from relevance_eval.exporters.calibrate import Calibrated, calibrate, one_voice
@@ -114,6 +115,32 @@ def test_a_graph_that_cannot_be_rounded(
         in_form(reranker, "int8", []),
     ):
         pass
+
+
+def test_ranges_hang_on_the_pairs_and_not_on_their_order_or_a_few_more(summing: Summing) -> None:
+    form = pytest.importorskip(in_form.__module__, reason="needs relevance-eval[train]")
+    reranker = open_reranker(str(summing(VALUES)), Reading())
+    pairs = [e.pair for e in graded(12)]
+    found = form.ranged(reranker, pairs)
+    assert len(found) == 64
+    assert form.ranged(reranker, pairs[::-1]) == found
+    more = form.ranged(reranker, [*pairs, *(e.pair for e in graded(13)[-2:])])
+    assert sum(item in found for item in more) >= 62
+
+
+def test_scores_are_computed_without_openvino(
+    summing: Summing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def providers(available: Sequence[str], hint: str | None, workers: int) -> list[str]:
+        asked.append(hint)
+        return ["CPUExecutionProvider"]
+
+    monkeypatch.setattr(f"{Session.__module__}.has_bfloat16", lambda: True)
+    monkeypatch.setattr(f"{Session.__module__}.providers_for", providers)
+    open_reranker(str(summing(VALUES)), Reading()).scorer()
+    assert set(asked) == {None}
 
 
 def test_rounding_needs_the_extra(

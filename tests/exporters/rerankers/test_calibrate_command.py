@@ -148,8 +148,60 @@ def test_a_model_may_be_rounded_before_it_is_calibrated(
     raw = original_scores(original, examples)
     assert scipy.stats.spearmanr(expected(tmp_path / "one", examples), raw).statistic > 0.98
     card = (tmp_path / "one" / "README.md").read_text()
-    assert f"whose weights are stored as {precision}" in card
+    assert f"rounded to {precision}" in card
     assert "whose weights are as they were" in (tmp_path / "plain" / "README.md").read_text()
+
+
+def test_weights_beside_the_graph_may_be_links_as_on_a_hub(
+    cross_encoder: Any, tmp_path: Path, answer: Answer, grade_by: Grade, write_grades: Write
+) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs relevance-eval[train]")
+    hub = Path(shutil.copytree(cross_encoder.folder, tmp_path / "hub"))
+    graph, blobs = hub / "onnx" / "model.onnx", tmp_path / "blobs"
+    blobs.mkdir()
+    onnx.save(
+        onnx.load(str(graph)),
+        str(blobs / "model.onnx"),
+        save_as_external_data=True,
+        location="model.onnx_data",
+        size_threshold=0,
+    )
+    graph.unlink()
+    for name in ("model.onnx", "model.onnx_data"):
+        (hub / "onnx" / name).symlink_to(blobs / name)
+    words = write_grades(grade_by(cross_encoder.score, 12, 12))
+    runs = ["calibrate", hub, *words, "--precision", "int8-static", "--out", "mine"]
+    assert answer(*runs, cwd=tmp_path)["precision"] == "int8-static"
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == FILES
+
+
+def test_a_model_that_is_rounded_already_is_not_rounded_again(
+    cross_encoder: Any,
+    tmp_path: Path,
+    answer: Answer,
+    complaint: Callable[..., str],
+    grade_by: Grade,
+    write_grades: Write,
+) -> None:
+    small = Path(shutil.copytree(cross_encoder.folder, tmp_path / "small"))
+    words = write_grades(grade_by(cross_encoder.score, 12, 12))
+    answer("calibrate", small, *words, "--precision", "int8", "--out", "mine", cwd=tmp_path)
+    shutil.copyfile(tmp_path / "mine" / "model.onnx", small / "onnx" / "model.onnx")
+    runs = ["calibrate", small, *words, "--precision", "int8-static"]
+    said = complaint(*runs, cwd=tmp_path, code=5)
+    assert "its weights are rounded already: int8" in said
+
+
+def test_a_field_that_no_document_has_gives_no_ranges(
+    cross_encoder: Any,
+    tmp_path: Path,
+    complaint: Callable[..., str],
+    grade_by: Grade,
+    write_grades: Write,
+) -> None:
+    words = write_grades(grade_by(cross_encoder.score, 12, 12))
+    runs = ["calibrate", cross_encoder.folder, *words, "--field", "author"]
+    assert "--field" in complaint(*runs, "--precision", "int8-static", cwd=tmp_path, code=2)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])

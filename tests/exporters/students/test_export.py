@@ -18,8 +18,7 @@ from relevance_eval.errors import ExportError, LabelerError, UsageError  # noqa:
 from relevance_eval.evaluators.example import Example  # noqa: E402
 from relevance_eval.evaluators.labelers.decoder import Decoder  # noqa: E402
 from relevance_eval.evaluators.labelers.load import load_labeler  # noqa: E402
-from relevance_eval.evaluators.labelers.manifest import LabelerFolder  # noqa: E402
-from relevance_eval.exporters.export import HERE, export  # noqa: E402
+from relevance_eval.exporters.export import export  # noqa: E402
 from relevance_eval.exporters.parity import Parity  # noqa: E402
 from relevance_eval.exporters.quantize import RANGED  # noqa: E402
 from relevance_eval.exporters.settings import ExportSettings, TrainSettings  # noqa: E402
@@ -192,45 +191,52 @@ def test_a_decoder_has_no_fixed_ranges(
     assert not (tmp_path / "labeler").exists()
 
 
-def another_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Labelers that are not exact say that something else computes them."""
-    whole = LabelerFolder.fingerprint_in
+@pytest.fixture
+def by_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labelers that need not be exact say that OpenVINO computes them."""
 
     def load(name: str, *, threads: int = 0, exact: bool = False) -> Any:
-        with monkeypatch.context() as patch:
-            if not exact:
-                patch.setattr(LabelerFolder, "fingerprint_in", lambda f, _: whole(f, "OpenVINO"))
-            return load_labeler(name, threads=threads, exact=exact)
+        labeler: Any = load_labeler(name, threads=threads, exact=exact)
+        labeler.arithmetic = None if exact else "OpenVINO"
+        return labeler
 
     monkeypatch.setattr(f"{export.__module__}.load_labeler", load)
 
 
-def test_a_labeler_that_openvino_runs_here_is_measured_as_it_runs_but_not_recorded(
-    learned: Students, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("by_openvino")
+def test_a_labeler_that_openvino_runs_here_is_measured_so_but_that_is_not_recorded(
+    learned: Students, tmp_path: Path
 ) -> None:
-    another_arithmetic(monkeypatch)
     done = export(learned["encoder"], asked("int8-static"), tmp_path / "labeler", timed=True)
-    here = f"ONNX int8-static, {HERE}"
+    here = "ONNX int8-static in OpenVINO"
     assert list(done.parity) == ["PyTorch", "ONNX fp32", "ONNX int8-static", here]
     assert list(done.speeds) == ["ONNX fp32", "ONNX int8-static", here]
     assert list(done.record["parity"]) == ["PyTorch", "ONNX fp32", "ONNX int8-static"]
     assert done.fingerprint == load_labeler(str(done.folder), exact=True).fingerprint
+    assert done.notes == []
 
 
-def test_bounds_hold_for_it_as_it_runs_here_too(
-    learned: Students, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complains: Complains
+@pytest.mark.usefixtures("by_openvino")
+def test_beyond_a_bound_in_openvinos_arithmetic_alone_is_told_and_refuses_nothing(
+    learned: Students, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    another_arithmetic(monkeypatch)
     fine = Parity(pairs=20, largest=0.0, mean=0.0, flips=0.0, kappa=1.0, loss=0.0, neighbours=0.0)
 
     def found(student: Any, forms: Mapping[str, Any], *_: Any) -> dict[str, Parity]:
-        return {n: replace(fine, largest=9.0 if HERE in n else 0.0) for n in ("PyTorch", *forms)}
+        names = ("PyTorch", *forms)
+        return {n: replace(fine, largest=9.0 if "OpenVINO" in n else 0.0) for n in names}
 
     monkeypatch.setattr(f"{export.__module__}.check", found)
-    says = f"in int8, {HERE} this is another labeler"
-    student = learned["encoder"]
-    with complains(ExportError, says, code=5, where=str(student), remedy="int8-weights"):
-        export(learned["encoder"], asked("int8"), tmp_path / "labeler")
+    done = export(learned["encoder"], asked("int8"), tmp_path / "labeler")
+    (note,) = done.notes
+    assert note.startswith("ONNX int8 in OpenVINO is beyond the bounds on this machine: ")
+    assert "an expected grade differs by 9 (3 allowed)" in note
+
+
+@pytest.mark.usefixtures("by_openvino")
+def test_a_decoder_is_never_run_by_openvino(learned: Students, tmp_path: Path) -> None:
+    done = export(learned["decoder"], asked("int4"), tmp_path / "labeler")
+    assert list(done.parity) == ["PyTorch", "ONNX fp32", "ONNX int4"]
 
 
 def test_the_manifest_keeps_calibration_and_template_and_says_who_made_it(

@@ -195,8 +195,8 @@ def test_each_bound_is_held(complains: Complains, changes: dict[str, float], say
     with complains(
         ExportError, says, code=5, where="student", remedy="choose the precision int8-weights"
     ):
-        judge(parity(**changes), "int8", settings, Path("student"))
+        judge(parity(**changes), settings, Path("student"))
 
 
 def test_within_the_bounds_nothing_is_said() -> None:
-    judge(parity(largest=0.25, flips=0.05, loss=-0.3), "int8", ExportSettings(), Path("student"))
+    judge(parity(largest=0.25, flips=0.05, loss=-0.3), ExportSettings(), Path("student"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +16,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs relevance-eval[train]")
 
 import onnx  # noqa: E402
+import onnxruntime  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
 
-from relevance_eval.errors import ExportError  # noqa: E402
+from relevance_eval.errors import DependencyError, ExportError  # noqa: E402
 from relevance_eval.evaluators.labelers.decoder import SharedPrompt  # noqa: E402
-from relevance_eval.evaluators.labelers.session import Input, Session, rounding  # noqa: E402
+from relevance_eval.evaluators.labelers.session import (  # noqa: E402
+    OPENVINO,
+    Input,
+    Session,
+    rounding,
+)
 from relevance_eval.exporters import onnx as graphs  # noqa: E402
 from relevance_eval.exporters.onnx import export_continued, export_graph  # noqa: E402
 from relevance_eval.exporters.quantize import (  # noqa: E402
@@ -171,6 +180,93 @@ def test_weights_with_fixed_ranges_have_seven_bits(plain: dict[str, Path], tmp_p
     assert {np.abs(weight).max() for weight in weights} == {64}
 
 
+def test_scales_are_by_column_in_graphs_of_older_operators_too(
+    plain: dict[str, Path], tmp_path: Path
+) -> None:
+    """Rerankers of a hub often have operators of version 11 or 12."""
+    old = tmp_path / "old.onnx"
+    module = torch.nn.Sequential(torch.nn.Embedding(2000, 16), torch.nn.Linear(16, 8))
+    ids = torch.ones((1, 4), dtype=torch.int64)
+    with pytest.warns():  # torch is about to change how it exports
+        torch.onnx.export(
+            module,
+            (ids,),
+            str(old),
+            input_names=["input_ids"],
+            output_names=["logits"],
+            dynamic_axes={"input_ids": {0: "batch", 1: "tokens"}},
+            opset_version=11,
+            dynamo=False,
+        )
+    static(inputs())(old, tmp_path / "model.onnx")
+    model = onnx.load(str(tmp_path / "model.onnx"))
+    assert model.opset_import[0].version == 13
+    zeros = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8]
+    assert [8] in [list(t.dims) for t in zeros]
+
+
+def test_a_graph_that_the_library_cannot_take_is_said_so(
+    plain: dict[str, Path], tmp_path: Path, complains: Complains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nncf = pytest.importorskip("nncf")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'name'\nmore of it")
+
+    monkeypatch.setattr(nncf, "quantize", refuse)
+    says = "the graph has no int8-static form: 'NoneType' object has no attribute 'name'"
+    with complains(ExportError, says, code=5, remedy="choose the precision int8"):
+        static(inputs())(plain["encoder"], tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_without_the_library_the_extra_is_named(
+    plain: dict[str, Path], tmp_path: Path, complains: Complains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with complains(DependencyError, "int8-static needs", code=2, remedy="relevance-eval[train]"):
+        static(inputs())(plain["encoder"], tmp_path / "model.onnx")
+
+
+def test_the_library_leaves_no_identifier_at_home(plain: dict[str, Path], tmp_path: Path) -> None:
+    """It knows a test when it sees one: so this is no test's process."""
+    home = tmp_path / "home"
+    home.mkdir()
+    code = f"""
+from pathlib import Path
+from relevance_eval.evaluators.labelers.session import Input
+from relevance_eval.exporters.quantize import static
+source, target = Path({str(plain["encoder"])!r}), Path({str(tmp_path / "model.onnx")!r})
+static([Input([2, 3, 4], [0, 0, 0])])(source, target)
+"""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "NNCF", "XDG"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**kept, "HOME": str(home)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert (tmp_path / "model.onnx").exists()
+    assert not (home / "intel").exists()
+
+
+@pytest.mark.skipif(
+    OPENVINO not in onnxruntime.get_available_providers(),
+    reason="needs the package onnxruntime-openvino",
+)
+def test_openvino_computes_fixed_ranges_as_onnx_runtime_does(
+    plain: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    static(inputs())(plain["encoder"], path)
+    session = Session(path, "logits", threads=1, exact=False)
+    assert session.arithmetic in ("bfloat16", "OpenVINO")
+    found, expected = session.run(inputs()), logits(plain["encoder"])
+    assert np.abs(found - expected).max() <= 0.25 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("kind", ["encoder", "decoder", "continued"])
 def test_each_form_stores_what_it_is_named_for(
     plain: dict[str, Path], tmp_path: Path, kind: str
@@ -234,5 +330,5 @@ def test_a_graph_above_one_files_size_is_made_smaller_too(
 def test_a_graph_without_embeddings_cannot_have_smaller_ones(complains: Complains) -> None:
     value = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [value])
-    with complains(ExportError, "no table of word embeddings", code=5, remedy="fp32"):
+    with complains(ExportError, "no table of word embeddings", code=5, remedy="float32"):
         store_rows_as_int8(helper.make_model(graph))
