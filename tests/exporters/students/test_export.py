@@ -90,7 +90,7 @@ def test_the_folder_is_a_labeler_that_grades_as_the_student_does(
 ) -> None:
     out = tmp_path / "labeler"
     done = export(learned[kind], asked(precision, name="mine"), out)
-    labeler = load_labeler(str(out))
+    labeler = load_labeler(str(out), exact=True)
     assert (labeler.name, labeler.fingerprint) == ("mine", done.fingerprint)
     pairs = [e.pair for e in overlapping(24, 6)]
     given = dict(labeler.label(pairs))
