@@ -156,7 +156,7 @@ def static(inputs: Sequence[Input]) -> Form:
     Large activations are evened out first (SmoothQuant, Xiao et al. 2023), and biases corrected
     afterwards for what rounding has shifted. Seven bits for the same reason as in `dynamic`. What
     is computed once for a pair (Gemm: the pooled state and the logits) stays float32: rounding it
-    would save nothing and make up a third of the error.
+    would save nothing and make up a quarter of the error.
 
     The graph runs fastest by ONNX Runtime's OpenVINO provider. The same packages write the same
     bytes.
@@ -194,7 +194,8 @@ def with_fixed_ranges(
     import nncf
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
 
-    if next(o.version for o in model.opset_import if not o.domain) < SCALES_BY_COLUMN:
+    version = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    if version < SCALES_BY_COLUMN:
         model = onnx.version_converter.convert_version(model, SCALES_BY_COLUMN)
     return nncf.quantize(
         model,
