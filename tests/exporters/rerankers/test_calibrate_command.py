@@ -146,7 +146,7 @@ def test_a_model_may_be_rounded_before_it_is_calibrated(
     assert made["megabytes"] < plain["megabytes"]
     assert rounding(tmp_path / "one" / "model.onnx") == scale
     raw = original_scores(original, examples)
-    assert scipy.stats.spearmanr(expected(tmp_path / "one", examples), raw).statistic > 0.98
+    assert scipy.stats.spearmanr(expected(tmp_path / "one", examples), raw).statistic > 0.95
     card = (tmp_path / "one" / "README.md").read_text()
     assert f"rounded to {precision}" in card
     assert "whose weights are as they were" in (tmp_path / "plain" / "README.md").read_text()
