@@ -15,6 +15,7 @@ __all__ = [
     "check_queries",
     "read_queries",
     "repeated",
+    "wording",
     "write_queries",
 ]
 
@@ -92,12 +93,17 @@ def check_query(query: Query, place: str) -> None:
         )
 
 
-def repeated(queries: Iterable[Query]) -> int:
-    """How many ask again, but for case and white space, what another one before them asks.
+def wording(text: str) -> str:
+    """What two queries share that differ in nothing but case and white space."""
+    return " ".join(text.casefold().split())
 
-    Their differences are the same one twice, where statistics take queries for independent.
+
+def repeated(queries: Iterable[Query]) -> int:
+    """How many have the wording of another one before them.
+
+    What a ranker gains on one it gains on the other, where statistics take them for independent.
     """
-    texts = [" ".join(query.text.casefold().split()) for query in queries]
+    texts = [wording(query.text) for query in queries]
     return len(texts) - len(set(texts))
 
 

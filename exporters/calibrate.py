@@ -42,7 +42,7 @@ CARD = "README.md"
 FOLDS = 5
 PACKAGES = ("relevance-eval", "numpy", "onnxruntime", "scipy", "tokenizers")
 ROUNDING = {"int8-static": ("nncf", "onnx"), "int8": ("onnx",), "int8-weights": ("onnx",)}
-"""Those that a graph is written with, by its precision."""
+"""Packages that a graph is written with, by its precision."""
 NO_BETTER = (
     "On held-out queries its grades agree with those given no better than chance may: "
     "the lower end of quadratic kappa is not above 0."
@@ -81,7 +81,8 @@ def calibrate(
 ) -> Calibrated:
     """Scores graded pairs, fits probabilities of grades to the scores, and writes the labeler.
 
-    The same model, examples and seed give the same bytes, killed in between or not.
+    The same model, examples and seed give the same bytes, killed in between or not; with
+    int8-static, by the same packages on the same kind of processor.
 
     Args:
         examples: those without a grade are left out; a pair that several have graded counts once.

@@ -83,7 +83,8 @@ class Export:
             asked for.
         notes: bounds that the labeler is beyond in that arithmetic, in sentences.
 
-    The last three are no part of the folder, which the same packages write with the same bytes.
+    The last three are no part of the folder, which the same packages on the same kind of processor
+    write with the same bytes.
     """
 
     folder: Path

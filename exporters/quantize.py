@@ -158,8 +158,8 @@ def static(inputs: Sequence[Input]) -> Form:
     is computed once for a pair (Gemm: the pooled state and the logits) stays float32: rounding it
     would save nothing and make up a quarter of the error.
 
-    The graph runs fastest by ONNX Runtime's OpenVINO provider. The same packages write the same
-    bytes.
+    The graph runs fastest by ONNX Runtime's OpenVINO provider. The same packages on the same kind
+    of processor write the same bytes: ranges are what it computes.
 
     Args:
         inputs: what the ranges come from, `RANGED` or so.
@@ -172,8 +172,8 @@ def static(inputs: Sequence[Input]) -> Form:
         try:
             with quiet(), redirect_stdout(io.StringIO()):  # it draws bars
                 small = with_fixed_ranges(model, feeds)
-        except ImportError:
-            raise DependencyError.for_extra("train", "precision int8-static") from None
+        except DependencyError:
+            raise
         except Exception as error:  # the library's exceptions share no base
             raise ExportError(
                 f"the graph has no int8-static form: {reason(error)}",
@@ -187,15 +187,22 @@ def static(inputs: Sequence[Input]) -> Form:
 def with_fixed_ranges(
     model: onnx.ModelProto, feeds: Sequence[Mapping[str, NDArray[np.int64]]]
 ) -> onnx.ModelProto:
-    """What `nncf` makes of the graph, from inputs by name. Raises what it raises."""
-    # Without this package it neither tells its makers that it is used, nor leaves a number of the
-    # machine in the home folder.
+    """What `nncf` makes of the graph, from inputs by name. Raises DependencyError without it, and
+    what it raises."""
+    # Where this package cannot be imported, from here on in this process, `nncf` neither tells its
+    # makers that it is used nor leaves a number of the machine in the home folder.
     cast(dict[str, Any], sys.modules).setdefault("openvino_telemetry", None)
-    import nncf
-    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
+    try:
+        import nncf
+        from nncf.quantization.advanced_parameters import (
+            AdvancedQuantizationParameters,
+            OverflowFix,
+        )
+    except ImportError:
+        raise DependencyError.for_extra("train", "precision int8-static") from None
 
-    version = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
-    if version < SCALES_BY_COLUMN:
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    if min(versions, default=SCALES_BY_COLUMN) < SCALES_BY_COLUMN:
         model = onnx.version_converter.convert_version(model, SCALES_BY_COLUMN)
     return nncf.quantize(
         model,

@@ -58,14 +58,12 @@ def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[
 def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
     """A comparison: rankers, contrasts with verdicts, labels, what people say of the labeler, where
     the time went, and what it was made of."""
-    from relevance_eval.evaluators.query import repeated
-
     comparison, judge = evaluation.comparison, evaluation.judge
     return {
         "baseline": comparison.rankers[0].ranker,
         "baselines": [r.ranker for r in comparison.rankers[: comparison.plan.baselines]],
         "queries": comparison.queries,
-        "repeated_queries": repeated(evaluation.collected.queries),
+        "repeated_queries": evaluation.repeated,
         "unanswered": list(comparison.unanswered),
         "depth": evaluation.collected.depth,
         "plan": plan_result(comparison.plan),

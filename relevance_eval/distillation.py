@@ -22,6 +22,7 @@ from relevance_eval.evaluators.judgment import PERSON, Judgment
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.qrels import read_qrels
 from relevance_eval.evaluators.query import read_queries
+from relevance_eval.exporters.settings import Precision
 from relevance_eval.ledger import Ledger, key_of
 from relevance_eval.project import Project, Task
 from relevance_eval.standing import Standing, standing
@@ -30,7 +31,7 @@ __all__ = ["STEPS", "Distillation", "Done", "distill"]
 
 STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
 EXTRAS = {
-    "train": ("torch", "transformers", "accelerate", "optimum", "onnx", "nncf"),
+    "train": ("torch", "transformers", "accelerate", "optimum", "onnx"),
     "teach": ("openai",),
 }
 """Extra to the packages that the steps import of it."""
@@ -113,7 +114,7 @@ def distill(
             where="[training.teach] endpoint",
             remedy="describe one in [endpoints.NAME], and name it there",
         )
-    check_extras()
+    check_extras(project.config.training.export.precision)
     try:
         project.training.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -130,9 +131,10 @@ def distill(
     return Distillation(labeler, done, reference, standings)
 
 
-def check_extras() -> None:
+def check_extras(precision: Precision) -> None:
     """Raises DependencyError now, not when the teacher has been paid."""
-    for extra, packages in EXTRAS.items():
+    rounding = ("nncf",) if precision == "int8-static" else ()
+    for extra, packages in (EXTRAS | {"train": (*EXTRAS["train"], *rounding)}).items():
         if any(find_spec(package) is None for package in packages):
             raise DependencyError.for_extra(extra, "distill")
 

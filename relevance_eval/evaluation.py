@@ -18,7 +18,7 @@ from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
 from relevance_eval.evaluators.pair import Pair, pool
 from relevance_eval.evaluators.qrels import Qrels
-from relevance_eval.evaluators.query import Query
+from relevance_eval.evaluators.query import Query, repeated
 from relevance_eval.evaluators.run import Run, read_run
 from relevance_eval.judge import Judge, judge_labeler
 from relevance_eval.people import People
@@ -83,6 +83,12 @@ class Evaluation:
     comparison: Comparison
     seconds: Mapping[str, float]
     judge: Judge = field(default_factory=Judge)
+
+    @property
+    def repeated(self) -> int:
+        """Compared queries that have the wording of another one."""
+        left_out = set(self.comparison.unanswered)
+        return repeated(q for q in self.collected.queries if q.id not in left_out)
 
 
 def collect(

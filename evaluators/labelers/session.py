@@ -26,8 +26,8 @@ PROCESSOR_BUDGET = 512
 """The same of a batch on one thread of a processor, whose states then stay in its cache: 1.19 times
 as fast as 2048 in float32 and 1.1 times in int8, and 256 is no faster (a MiniLM, AVX2)."""
 OPENVINO_BUDGET = 1024
-"""The same for OpenVINO: 1.04 times as fast as 512 on texts of 230 tokens in int8, no slower on
-shorter ones (a MiniLM, AVX-512)."""
+"""The same for OpenVINO: 1.04 to 1.07 times as fast as 512 on texts of 230 tokens in int8, no
+slower on shorter ones (a MiniLM, AVX-512)."""
 ONE_AT_A_TIME = 0
 """The same of a graph that takes one scale for all numbers of a batch: what stands beside an input
 would change its answer."""

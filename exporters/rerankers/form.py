@@ -38,8 +38,8 @@ def in_form(
 
     Args:
         pairs: 64 of them give `int8-static` its ranges, which asks for no grade. They are chosen by
-            what they are, so that a few more pairs change few of them; but another graph it is,
-            and all its scores are computed anew.
+            what they are, so that a few more pairs change few of them. Yet ranges that change make
+            another graph, and all its scores are computed anew.
 
     Raises:
         DependencyError: the extra `train` is not installed.
@@ -67,6 +67,10 @@ def write(reranker: Reranker, precision: Precision, pairs: Sequence[Pair], targe
     try:
         form = FORMS[precision] if precision != "int8-static" else static(ranged(reranker, pairs))
         form(source, target)
+    except ExportError as error:
+        raise ExportError(
+            error.message, where=reranker.files.name, remedy=error.remedy or "leave out --precision"
+        ) from error
     except (RelevanceEvalError, OSError):
         raise
     except Exception as error:  # the libraries' exceptions share no base

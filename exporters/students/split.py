@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from relevance_eval.errors import InputError
 from relevance_eval.evaluators.example import SEED, Example
 from relevance_eval.evaluators.judgment import PERSON
+from relevance_eval.evaluators.query import wording as wording_of
 
 __all__ = ["Split", "by_people", "split", "wording"]
 
@@ -35,7 +36,7 @@ def by_people(example: Example) -> bool:
 
 def wording(example: Example) -> str:
     """The query as far as it is told from others: without case and spacing."""
-    return " ".join(example.pair.query.text.casefold().split())
+    return wording_of(example.pair.query.text)
 
 
 def split(examples: Sequence[Example], share: float, people_share: float, seed: int) -> Split:

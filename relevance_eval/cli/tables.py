@@ -25,7 +25,6 @@ from relevance_eval.evaluators.comparison import (
     RankerSummary,
 )
 from relevance_eval.evaluators.labelling import Labelling
-from relevance_eval.evaluators.query import repeated
 from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.slices import Slice
 from relevance_eval.evaluators.statistics import Interval
@@ -72,11 +71,10 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
             f"[yellow]{len(comparison.unanswered):,} queries are left out, since a ranker's search "
             "failed for them[/]"
         )
-    again = repeated(evaluation.collected.queries)
-    if again:
+    if evaluation.repeated:
         out.print(
-            f"[yellow]{again:,} queries repeat the text of another: intervals are too narrow, as "
-            "if they were independent[/]"
+            f"[yellow]{evaluation.repeated:,} of the queries repeat the text of another, and count "
+            "as if they were independent: intervals are too narrow[/]"
         )
     if evaluation.collected.missing:
         missing = evaluation.collected.missing

@@ -225,7 +225,7 @@ def test_one_query_gives_a_result_without_an_interval(
 def test_a_query_that_is_asked_twice_is_told(
     cli: Cli, answer: Answer, folder: Path, compare_words: tuple[str, ...]
 ) -> None:
-    says = "queries repeat the text of another"
+    says = "of the queries repeat the text of another"
     assert says not in cli(*compare_words, cwd=folder).stdout
     assert answer(*compare_words, cwd=folder)["repeated_queries"] == 0
     with (folder / "queries.jsonl").open("a") as file:

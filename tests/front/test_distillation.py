@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +137,7 @@ def test_a_step_that_is_not_there_does_not_keep_those_after_it_from_being_done_a
     assert done == ["train", "export"]
 
 
-@pytest.mark.parametrize(
-    ("missing", "extra"), [("accelerate", "train"), ("nncf", "train"), ("openai", "teach")]
-)
+@pytest.mark.parametrize(("missing", "extra"), [("accelerate", "train"), ("openai", "teach")])
 def test_a_package_that_a_later_step_needs_is_missed_before_anything_is_begun(
     project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, missing: str, extra: str
 ) -> None:
@@ -151,6 +150,15 @@ def test_a_package_that_a_later_step_needs_is_missed_before_anything_is_begun(
         distill(made, untold, lambda text: None)
     assert f"relevance-eval[{extra}]" in str(caught.value)
     assert not made.training.exists()
+
+
+@pytest.mark.parametrize(("precision", "needed"), [("int8", False), ("int8-static", True)])
+def test_what_rounds_a_graph_is_missed_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, precision: Any, needed: bool
+) -> None:
+    monkeypatch.setattr(distillation, "find_spec", lambda name: None if name == "nncf" else name)
+    with pytest.raises(DependencyError) if needed else nullcontext():
+        distillation.check_extras(precision)
 
 
 @pytest.mark.parametrize("content", ["half a", "[1, 2]", '{"train": 3}', '{"train": []}'])

@@ -180,9 +180,8 @@ def test_weights_with_fixed_ranges_have_seven_bits(plain: dict[str, Path], tmp_p
     assert {np.abs(weight).max() for weight in weights} == {64}
 
 
-def test_scales_are_by_column_in_graphs_of_older_operators_too(
-    plain: dict[str, Path], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("domain", ["", "ai.onnx"])
+def test_scales_are_by_column_in_graphs_of_older_operators_too(domain: str, tmp_path: Path) -> None:
     """Rerankers of a hub often have operators of version 11 or 12."""
     old = tmp_path / "old.onnx"
     module = torch.nn.Sequential(torch.nn.Embedding(2000, 16), torch.nn.Linear(16, 8))
@@ -198,6 +197,9 @@ def test_scales_are_by_column_in_graphs_of_older_operators_too(
             opset_version=11,
             dynamo=False,
         )
+    before = onnx.load(str(old))
+    before.opset_import[0].domain = domain
+    onnx.save(before, str(old))
     static(inputs())(old, tmp_path / "model.onnx")
     model = onnx.load(str(tmp_path / "model.onnx"))
     assert model.opset_import[0].version == 13
@@ -208,7 +210,7 @@ def test_scales_are_by_column_in_graphs_of_older_operators_too(
 def test_a_graph_that_the_library_cannot_take_is_said_so(
     plain: dict[str, Path], tmp_path: Path, complains: Complains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nncf = pytest.importorskip("nncf")
+    nncf = pytest.importorskip("nncf", reason="needs relevance-eval[train]")
 
     def refuse(*_: Any, **__: Any) -> None:
         raise AttributeError("'NoneType' object has no attribute 'name'\nmore of it")
@@ -239,7 +241,8 @@ from relevance_eval.exporters.quantize import static
 source, target = Path({str(plain["encoder"])!r}), Path({str(tmp_path / "model.onnx")!r})
 static([Input([2, 3, 4], [0, 0, 0])])(source, target)
 """
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "NNCF", "XDG"))}
+    told = ("PYTEST", "NNCF", "XDG", "CI", "TF_BUILD", "JENKINS")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(told)}
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**kept, "HOME": str(home)},
@@ -263,8 +266,9 @@ def test_openvino_computes_fixed_ranges_as_onnx_runtime_does(
     static(inputs())(plain["encoder"], path)
     session = Session(path, "logits", threads=1, exact=False)
     assert session.arithmetic in ("bfloat16", "OpenVINO")
-    found, expected = session.run(inputs()), logits(plain["encoder"])
-    assert np.abs(found - expected).max() <= 0.25 * np.abs(expected).max()
+    found, expected = session.run(inputs()), logits(path)
+    assert (found != expected).any()
+    assert np.abs(found - expected).max() <= 0.1 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder", "continued"])
