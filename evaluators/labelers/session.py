@@ -37,8 +37,7 @@ PROCESSOR = "CPUExecutionProvider"
 PROVIDERS = ("CUDAExecutionProvider", PROCESSOR)
 OPENVINO = "OpenVINOExecutionProvider"
 """Of the package onnxruntime-openvino: computes in bfloat16, twice as fast as float32 where the
-processor has instructions for it, and with whole numbers, where ONNX Runtime's own turns most of
-them back to float32."""
+processor has instructions for it, and static int8 twice as fast as ONNX Runtime's own provider."""
 ARITHMETICS = {"bf16": "bfloat16", "f32": "OpenVINO"}
 """What labels are computed in, by OpenVINO's word for what it may round by itself."""
 BUDGETS = {PROCESSOR: PROCESSOR_BUDGET, OPENVINO: OPENVINO_BUDGET}
