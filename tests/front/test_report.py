@@ -125,6 +125,8 @@ def test_the_page_says_verdict_numbers_lists_and_limits(saved: Path) -> None:
     contrast = json.loads((saved / "comparison.json").read_text())["result"]["comparisons"][0]
     primary = contrast["differences"]["EnDCG@10"]
     assert f"EnDCG@10 {primary['mean']:+.4f}" in text
+    assert f"p = {primary['p_corrected']:.4f} (" in text
+    assert " s, labelling 0." in text
     assert "2 queries: 2 better, 0 the same, 0 worse." in text
     assert "1 3 VPN setup vpn up 1 2 1 VPN setup, 2019 vpn-old down 1" in text
     assert "4 labels to depth 10 by builtin-minilm-1: 0 bought, 4 reused (4 of people)" in text
