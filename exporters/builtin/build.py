@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers.models.bert.modeling_bert import BertModel
 
+from relevance_eval.evaluators.labelers.features import TextEncoding
 from relevance_eval.evaluators.labelers.ordinal import OrdinalHead
 from relevance_eval.exporters.builtin import artifact
-from relevance_eval.exporters.builtin.calibrate import fit_head
-from relevance_eval.exporters.builtin.corpora import read_qrels
-from relevance_eval.exporters.builtin.encoder import base_folder
+from relevance_eval.exporters.builtin.bm25 import Bm25
+from relevance_eval.exporters.builtin.calibrate import fit_head, query_folds
+from relevance_eval.exporters.builtin.corpora import Corpus, read_corpus, read_qrels
+from relevance_eval.exporters.builtin.encoder import base_folder, encode, load_encoder
 from relevance_eval.exporters.builtin.evaluation import (
+    Given,
     cross_fitted,
     fitted_cuts,
     head_rows,
@@ -32,14 +37,26 @@ from relevance_eval.exporters.builtin.evaluation import (
 from relevance_eval.exporters.builtin.export import SCHEMES, export_float
 from relevance_eval.exporters.builtin.held_out import write_held_out
 from relevance_eval.exporters.builtin.metrics import agreement, rounded, sums
-from relevance_eval.exporters.builtin.pairs import Collection, Triple
+from relevance_eval.exporters.builtin.pairs import (
+    Collection,
+    Triple,
+    candidate_pairs,
+    features_of,
+    load_collection,
+    save_collection,
+)
 from relevance_eval.exporters.builtin.parity import Sample, compare
-from relevance_eval.exporters.builtin.reader import GRADED, Reader
+from relevance_eval.exporters.builtin.rendering import Renderer
 
 __all__ = ["Options", "build"]
 
+_LOG = logging.getLogger(__name__)
+GRADED = ("dl20", "liveqa")
+"""Collections with grades 0-3 by people: for the head and for held-out figures."""
 ORDERED = ("cranfield", "cisi", "cacm")
 """Collections with complete judgments that the head never sees."""
+FOLDS = 5
+_POOL = 40  # best documents of BM25 and of the cosine that join the judged ones
 _SAMPLE = 150  # pairs of each graded collection that the stored models are compared on
 _AGREEMENT = (
     "quadratic kappa",
@@ -71,19 +88,57 @@ class Options:
     features: tuple[str, ...]
 
 
+class _Reader:
+    """Reads collections and turns their texts into features with one encoder."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.encoder = load_encoder(base_folder())
+        self.renderer = Renderer.from_file(base_folder() / "tokenizer.json")
+
+    def corpus(self, name: str) -> Corpus:
+        return read_corpus(self.options.data / name)
+
+    def encodings(
+        self, corpus: Corpus, documents: Sequence[str]
+    ) -> tuple[dict[str, TextEncoding], dict[str, TextEncoding]]:
+        """The judged queries and the documents named, encoded."""
+        _LOG.info("encoding %d documents of %s", len(documents), corpus.name)
+        queries = {query: self.renderer.query(corpus.queries[query]) for query in corpus.qrels}
+        texts = {name: self.renderer.document(corpus.documents[name]) for name in documents}
+        return encode(self.encoder, queries), encode(self.encoder, texts)
+
+    def collection(self, name: str, pooled: bool) -> Collection:
+        """Judged pairs; if pooled, with candidates that count as grade 0."""
+        kept = self.options.work / f"{name}-seed-{self.options.seed}.npz"
+        if kept.exists():
+            return load_collection(kept)
+        corpus = self.corpus(name)
+        bm25 = Bm25({key: " ".join(doc.values()) for key, doc in corpus.documents.items()})
+        judged = {document: None for _, document, _ in corpus.pairs()}
+        queries, documents = self.encodings(corpus, list(corpus.documents if pooled else judged))
+        triples: list[Triple] = (
+            candidate_pairs(corpus, bm25, queries, documents, _POOL) if pooled else corpus.pairs()
+        )
+        lexical = bm25.pair_scores([(corpus.queries[q], document) for q, document, _ in triples])
+        fold = query_folds(len(corpus.qrels), FOLDS, self.options.seed)
+        pairs = features_of(triples, queries, documents)
+        save_collection(kept, Collection(triples, pairs, lexical, fold))
+        return load_collection(kept)
+
+
 def build(options: Options) -> None:
-    """Tune the encoder, fit the head, measure, export, and write the folder."""
+    """Encode, fit the head, measure, export, and write the folder."""
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     options.work.mkdir(parents=True, exist_ok=True)
-    reader = Reader(options.data, options.work, options.seed)
-    frozen = [reader.frozen(name, pooled=False) for name in GRADED]
-    graded = [reader.held_out(n, part) for n, part in zip(GRADED, frozen, strict=True)]
+    reader = _Reader(options)
+    graded = [reader.collection(name, pooled=False) for name in GRADED]
     head = fit_head([part.pairs for part in graded], options.features)
-    values = _figures(reader, options.features, frozen, graded)
+    values = _figures(reader, graded)
     for name in ORDERED:
-        values[name] = _orders(reader, name, head)
-    values |= _export(reader, options, graded)
+        values[name] = _orders(reader.collection(name, pooled=True), head)
+    values |= _export(reader, graded)
     cuts = fitted_cuts(head, [part.pairs for part in graded])
     artifact.write_manifest(options.out, head, cuts, options.seed)
     artifact.write_tokenizer(options.out, reader.renderer)
@@ -94,43 +149,31 @@ def build(options: Options) -> None:
     artifact.write_card(options.out, values)
 
 
-@dataclass(frozen=True)
-class _Contender:
-    """A head's features, of the graded collections as one of the encoders sees them."""
-
-    features: Sequence[str]
-    graded: Sequence[Collection]
-
-
-def _figures(
-    reader: Reader,
-    features: Sequence[str],
-    frozen: Sequence[Collection],
-    graded: Sequence[Collection],
-) -> dict[str, str]:
-    """The tables of the graded collections; what each labeler says of their pairs stays in the
-    folder for intermediate files."""
-    contenders = {
-        "calibrated cosine": _Contender(["cosine"], frozen),
-        "the same head, encoder not tuned": _Contender(features, frozen),
-        artifact.NAME: _Contender(features, graded),
-    }
-    given = {name: cross_fitted(own.graded, own.features) for name, own in contenders.items()}
+def _held_out(
+    graded: Sequence[Collection], heads: Mapping[str, Sequence[str]], work: Path
+) -> dict[str, list[Given]]:
+    """What each head says of the pairs of the graded collections, which `work` keeps."""
+    given = {name: cross_fitted(graded, features) for name, features in heads.items()}
     for name, said in given.items():
         for collection, part, own in zip(GRADED, graded, said, strict=True):
-            folder = reader.work / "held-out" / name
-            write_held_out(folder / f"{collection}.jsonl", part, own)
+            write_held_out(work / "held-out" / name / f"{collection}.jsonl", part, own)
+    return given
+
+
+def _figures(reader: _Reader, graded: Sequence[Collection]) -> dict[str, str]:
+    """The tables of the graded collections."""
+    heads = {"calibrated cosine": ["cosine"], artifact.NAME: reader.options.features}
+    given = _held_out(graded, heads, reader.options.work)
     tables = head_rows(graded, given)
     values: dict[str, str] = {}
     for place, name in enumerate(GRADED):
-        part, other = graded[place], GRADED[1 - place]
+        part, other = graded[place], graded[1 - place]
         rows = [order_row("BM25", part.pairs, part.lexical), *tables[place]]
-        for label, own in contenders.items():
-            fitted, tested = own.graded[1 - place].pairs, own.graded[place].pairs
-            title = f"{label}, head fitted on {other} alone"
-            rows.append(transfer_row(title, own.features, fitted, tested))
+        for label, names in heads.items():
+            title = f"{label}, head fitted on {GRADED[1 - place]} alone"
+            rows.append(transfer_row(title, names, other.pairs, part.pairs))
         if name == "dl20":
-            teacher = read_qrels(reader.data / name / "judged-by-gpt-4o.txt")
+            teacher = read_qrels(reader.options.data / name / "judged-by-gpt-4o.txt")
             rows.append(teacher_row(part, teacher))
         values[name] = artifact.figure_table(rows, _AGREEMENT)
         values[f"{name}_recall"] = artifact.figure_table(rows, _RECALLS)
@@ -138,21 +181,20 @@ def _figures(
     return values
 
 
-def _orders(reader: Reader, name: str, head: OrdinalHead) -> str:
-    """The table of a collection that neither encoder nor head ever saw."""
-    frozen = reader.frozen(name, pooled=True)
-    pairs = reader.shipped(name, frozen).pairs
+def _orders(part: Collection, head: OrdinalHead) -> str:
+    """The table of a collection that the head never saw."""
+    pairs = part.pairs
     rows = [
-        order_row("BM25", pairs, frozen.lexical),
-        order_row("cosine", pairs, frozen.pairs.columns(["cosine"])[:, 0]),
+        order_row("BM25", pairs, part.lexical),
+        order_row("cosine", pairs, pairs.columns(["cosine"])[:, 0]),
         order_row(artifact.NAME, pairs, head.scores(pairs.columns(head.features))),
     ]
     return artifact.figure_table(rows, _ORDER)
 
 
-def _sample(reader: Reader, graded: Sequence[Collection]) -> Sample:
+def _sample(reader: _Reader, graded: Sequence[Collection]) -> Sample:
     """Pairs of the queries of fold 0 of both graded collections."""
-    rng = np.random.default_rng(reader.seed)
+    rng = np.random.default_rng(reader.options.seed)
     triples: list[Triple] = []
     queries: dict[str, NDArray[np.int64]] = {}
     documents: dict[str, NDArray[np.int64]] = {}
@@ -175,9 +217,11 @@ def _kappa(sample: Sample, expected: NDArray[np.float64]) -> float:
     return agreement(given, np.ones(1))["quadratic kappa"]
 
 
-def _export(reader: Reader, options: Options, graded: Sequence[Collection]) -> dict[str, str]:
-    """Write model.onnx; compare the ways to store it, by a head that has not seen the pairs."""
-    encoder = reader.encoders.shipped()
+def _export(reader: _Reader, graded: Sequence[Collection]) -> dict[str, str]:
+    """Write model.onnx; compare the ways to store it on pairs whose queries the head that is
+    used for that has not seen."""
+    options = reader.options
+    encoder: BertModel = reader.encoder
     files = {"float32": export_float(encoder, base_folder(), options.work)}
     for name, store in SCHEMES.items():
         files[name] = options.work / f"{name.replace(', ', '-').replace(' ', '-')}.onnx"
