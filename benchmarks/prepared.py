@@ -19,8 +19,8 @@ from pathlib import Path
 
 from rankers import EMBEDDER, FUSED, INDEX, VECTOR, templates
 
+from relevance_eval.collected import Collected, collect
 from relevance_eval.errors import InputError
-from relevance_eval.evaluation import Collected, collect
 from relevance_eval.evaluators.document import Document, read_corpus, write_documents
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.judgments import Judgments

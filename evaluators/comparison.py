@@ -100,6 +100,12 @@ class Contrast:
     slices: Sequence[Slice] = ()
     settled: Settled | None = None
 
+    @property
+    def estimated(self) -> bool:
+        """Whether values of single queries are estimates: their mean is good, they may be far
+        off, and outside 0 to 1."""
+        return self.settled is not None and self.settled.how != "all"
+
 
 @dataclass(frozen=True)
 class Comparison:

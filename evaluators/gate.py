@@ -196,17 +196,24 @@ def no_loss(part: Slice, subject: str) -> Check:
     found = part.difference
     lost = part.verdict is Verdict.WORSE
     detail = figures(found, found.p_corrected, "of no difference")
-    if not lost and found.detectable is not None:
+    if not lost and found.detectable:
         detail += f"; a true loss of {found.detectable:.3f} would be seen 4 times in 5"
     decision = Decision.FAILED if lost else Decision.PASSED
     return Check(subject, f"no loss on {part.tag}={part.value}", decision, detail)
 
 
 def figures(found: Difference, p: float, rejected: str) -> str:
-    """`+0.0123, 95 % interval -0.0010 to +0.0256, p = 0.0312 (of no difference), 50 queries`."""
-    text = f"{found.mean:+.4f}"
+    """`+0.0123, 95 % interval -0.0010 to +0.0256, p = 0.0312 (of no difference), 50 queries`.
+
+    Where the labeler has doubts, the interval has them in it and the p-value has not: the one may
+    hold what the other rules out.
+    """
+    text, doubt = f"{found.mean:+.4f}", found.noise is not None and found.noise.spread > 0
     if found.low is not None and found.high is not None:
-        text += f", 95 % interval {found.low:+.4f} to {found.high:+.4f}"
+        of_labels = " with the labeler's doubt" if doubt else ""
+        text += f", 95 % interval{of_labels} {found.low:+.4f} to {found.high:+.4f}"
+    if doubt:
+        rejected += ", labels taken as they are"
     shown = "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
     return f"{text}, {shown} ({rejected}), {found.queries} queries"
 

@@ -12,8 +12,9 @@ from relevance_eval import __version__
 
 if TYPE_CHECKING:
     # Only for annotations: a verb that only wants the envelope starts at once.
+    from relevance_eval.collected import Collected
     from relevance_eval.distillation import Distillation
-    from relevance_eval.evaluation import Collected, Evaluation
+    from relevance_eval.evaluation import Evaluation
     from relevance_eval.evaluators.agreement import Agreement
     from relevance_eval.evaluators.circularity import Kinship
     from relevance_eval.evaluators.comparison import Contrast, Difference, Plan, RankerSummary
@@ -58,6 +59,8 @@ def envelope(command: str, config_hash: str, result: Mapping[str, Any]) -> dict[
 def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
     """A comparison: rankers, contrasts with verdicts, labels, what people say of the labeler, where
     the time went, and what it was made of."""
+    from relevance_eval.notices import comparison_notices, label_notices
+
     comparison, judge = evaluation.comparison, evaluation.judge
     return {
         "baseline": comparison.rankers[0].ranker,
@@ -65,6 +68,7 @@ def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
         "queries": comparison.queries,
         "repeated_queries": evaluation.repeated,
         "unanswered": list(comparison.unanswered),
+        "notices": [*comparison_notices(evaluation), *label_notices(evaluation.labelling)],
         "depth": evaluation.collected.depth,
         "plan": plan_result(comparison.plan),
         "labeler": {
@@ -72,7 +76,7 @@ def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
             "fingerprint": evaluation.labeler.fingerprint,
         },
         "labels": labels_result(evaluation.labelling),
-        "documents_missing": evaluation.collected.missing,
+        "documents_missing": len(evaluation.collected.missing),
         "rankers": [ranker_result(r) for r in comparison.rankers],
         "comparisons": [contrast_result(c, judge) for c in comparison.contrasts],
         "audit": audit_result(judge),

@@ -34,7 +34,8 @@ class Aspect:
     """One thing that comparisons are made of, before and after.
 
     Attributes:
-        name: queries, judge, fields, measures, deciding, corpus, index settings, or `ranker NAME`.
+        name: queries, judge, graded pairs, fields, measures, deciding, corpus, index settings, or
+            `ranker NAME`.
         detail: how much of it changed, for people to read.
     """
 
@@ -87,6 +88,7 @@ def changes_between(old: Saved, new: Saved) -> Changes:
     aspects = [
         of_queries(old.queries, new.queries),
         of_judge(old, new),
+        of_graded(old, new),
         fields,
         of_measures(old, new),
         by_hash("deciding", old, new, lambda o: o.deciding, "primary measure, level, margin, seed"),
@@ -95,8 +97,9 @@ def changes_between(old: Saved, new: Saved) -> Changes:
         *of_rankers(old, new),
     ]
     found = Changes(aspects, (), ())
-    pairings = list(paired(old, new, found))
-    return Changes(aspects, pairings, list(conclusions(found, pairings)))
+    few = any(saved.result.labels.skipped for saved in (old, new))
+    pairings = list(paired(old, new, found, few=few))
+    return Changes(aspects, pairings, list(conclusions(found, pairings, few=few)))
 
 
 def of_queries(old: Mapping[str, Query], new: Mapping[str, Query]) -> Aspect:
@@ -128,6 +131,18 @@ def of_judge(old: Saved, new: Saved) -> Aspect:
         now = two.name if one.name != two.name else "of other files, or in another arithmetic"
         return Aspect("judge", State.CHANGED, f"labeler {one.name}, now {now}; {detail}")
     return Aspect("judge", State.CHANGED if other else State.SAME, f"{two.name}; {detail}")
+
+
+def of_graded(old: Saved, new: Saved) -> Aspect:
+    """Which documents have a grade, for queries that are the same in both: an ideal is made of
+    them."""
+    queries = [q for q in old.queries if same_text(old, new, q)]
+    before, after = (
+        {(q, d) for q in queries for d in saved.judgments.get(q, {})} for saved in (old, new)
+    )
+    alone = len(before ^ after)
+    detail = f"{len(before & after):,} in both, {alone:,} in one alone"
+    return Aspect("graded pairs", State.CHANGED if alone else State.SAME, detail)
 
 
 def same_text(old: Saved, new: Saved, query_id: str) -> bool:
@@ -237,19 +252,21 @@ def asked_same(old: Saved, new: Saved, name: str) -> bool | None:
     return before.rankers.get(name) == after.rankers.get(name)
 
 
-def paired(old: Saved, new: Saved, found: Changes) -> Iterator[Pairing]:
-    ruled = not any(found.changed(a) for a in RULES)
+def paired(old: Saved, new: Saved, found: Changes, *, few: bool) -> Iterator[Pairing]:
+    """`few`: one of the two did without a part of its labels, so that its means are estimates."""
+    ruled = not few and not any(found.changed(a) for a in RULES)
     before = {r.name: r for r in old.result.rankers}
-    pool = old.runs.keys() == new.runs.keys() and not any(
+    found_same = old.runs.keys() == new.runs.keys() and not any(
         moves(old, new, name) for name in new.runs
     )
+    pool = found_same and not found.changed("graded pairs")
     for ranker in new.result.rankers:
         if ranker.name in before:
             yield from measures_of(before[ranker.name], ranker, ruled=ruled, pool=pool)
 
 
 def measures_of(old: RankerPart, new: RankerPart, *, ruled: bool, pool: bool) -> Iterator[Pairing]:
-    """`pool`: whether all rankers found the same, so that ideals are the same too."""
+    """`pool`: whether all found and graded the same, so that ideals are the same too."""
     for measure, interval in new.measures.items():
         if measure in old.measures:
             kept = pool or measure.partition("@")[0] in OF_THE_LIST_ALONE
@@ -257,7 +274,7 @@ def measures_of(old: RankerPart, new: RankerPart, *, ruled: bool, pool: bool) ->
             yield Pairing(new.name, measure, before, interval.mean, ruled and kept)
 
 
-def conclusions(found: Changes, pairings: Sequence[Pairing]) -> Iterator[str]:
+def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> Iterator[str]:
     """What may be said; the reader needs no statistics to follow it."""
     rule = [a for a in RULES if found.changed(a)]
     if rule:
@@ -266,15 +283,23 @@ def conclusions(found: Changes, pairings: Sequence[Pairing]) -> Iterator[str]:
             "the other. The differences between rankers hold within each."
         )
         return
+    if few:
+        yield (
+            "A part of the labels was enough for one of the two: its means are estimates, and none "
+            "may be put beside one of the other. The differences between rankers hold within each."
+        )
+        return
     if any(a.state is State.UNKNOWN and a.name in RULES for a in found.aspects):
         yield "One of the two does not tell how it was measured: take care with their means."
     if any(not p.comparable for p in pairings):
         names = sorted({p.measure for p in pairings if not p.comparable})
         yield (
-            f"Other documents were found, and so the ideal of {listed(names)} is another: even an "
-            "unchanged ranker's means move. The differences between rankers hold within each "
-            "comparison; P, RR and ERR may be put side by side."
+            f"Other documents were found or graded, and so the ideal of {listed(names)} is "
+            "another: even an unchanged ranker's means move. The differences between rankers hold "
+            "within each comparison; P, RR and ERR may be put side by side."
         )
+    if found.changed("deciding"):
+        yield "Verdicts are made in another way now: means may stay while a verdict changes."
     causes = [a for a in ("corpus", "index settings", "ranker ") if found.changed(a)]
     if causes == ["ranker "]:
         yield "Only rankers changed: what differs comes from them."
@@ -282,7 +307,7 @@ def conclusions(found: Changes, pairings: Sequence[Pairing]) -> Iterator[str]:
         parts = listed([c.strip().replace("ranker", "rankers") for c in causes])
         together = "a difference comes from all of it together" if len(causes) > 1 else ONE_CAUSE
         yield f"{sentence(parts)} changed: {together}."
-    else:
+    elif not (found.changed("deciding") or found.changed("graded pairs")):
         yield "Nothing that is known of has changed."
 
 

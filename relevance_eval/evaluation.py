@@ -6,63 +6,27 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from relevance_eval.errors import ConfigError, InputError, UsageError
+from relevance_eval.collected import Collected, collect, is_file
+from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.audit import Audit
 from relevance_eval.evaluators.circularity import Kinship
 from relevance_eval.evaluators.comparison import Comparison, Plan, check_names, compare, ungraded_of
 from relevance_eval.evaluators.correction import Audited, audited
-from relevance_eval.evaluators.document import Document, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
-from relevance_eval.evaluators.pair import Pair, pool
 from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.query import Query, repeated
-from relevance_eval.evaluators.run import Run, read_run
 from relevance_eval.judge import Judge, judge_labeler
 from relevance_eval.people import People
 from relevance_eval.project import Project, Task, untold
 from relevance_eval.thrift import Thrift, check_thrift, compare_thriftily
 
-if TYPE_CHECKING:
-    # The client of Elasticsearch is imported when something is asked of it.
-    from relevance_eval.plugin.pull import Pull
-    from relevance_eval.plugin.rankers import Ranker
-
-__all__ = ["Collected", "Evaluation", "Judged", "collect", "evaluate", "grade"]
+__all__ = ["Evaluation", "Judged", "evaluate", "grade"]
 
 QRELS = "person:qrels"
 Judged = Mapping[str, Mapping[str, Judgment]]
 """Query id to document id to graded judgment."""
-
-
-@dataclass(frozen=True)
-class Collected:
-    """Runs with the documents in them.
-
-    Attributes:
-        seconds: spent on the server's side; 0 for run files.
-        indices: index to its settings and mapping, of those that were asked.
-    """
-
-    queries: Sequence[Query]
-    runs: Sequence[Run]
-    documents: Mapping[str, Document]
-    depth: int
-    seconds: float
-    indices: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def pairs(self) -> list[Pair]:
-        return pool(self.runs, self.queries, self.documents, self.depth)
-
-    @property
-    def missing(self) -> int:
-        """Distinct documents in the runs of which there is no text."""
-        ids = {q.id for q in self.queries}
-        found = {h.document_id for r in self.runs for i in ids for h in r.hits(i)[: self.depth]}
-        return len(found - self.documents.keys())
 
 
 @dataclass(frozen=True)
@@ -91,128 +55,16 @@ class Evaluation:
         return repeated(q for q in self.collected.queries if q.id not in left_out)
 
 
-def collect(
-    project: Project,
-    names: Sequence[str],
-    queries: Sequence[Query],
-    task: Task,
-    corpus: Path | None = None,
-) -> Collected:
-    """Runs of configured rankers, pulled now, and of TREC run files, in the order of `names`.
-
-    Args:
-        names: configured rankers, or paths of run files.
-        corpus: where the documents of run files are; those of the index, if None.
-
-    Raises:
-        UsageError: a name is neither, a run file knows none of the queries, or a ranker finds
-            nothing for any of them.
-        ConfigError: a field that the configuration names is in no document.
-    """
-    files = {n: read_run(Path(n)) for n in names if is_file(project, n)}
-    check_files(files, queries)
-    depth = project.config.compare.depth
-    runs = {name: cut(run, depth) for name, run in files.items()}
-    rankers = [project.ranker(n) for n in names if n not in files]
-    wanted = frozenset(h.document_id for r in runs.values() for q in queries for h in r.hits(q.id))
-    documents: dict[str, Document] = {}
-    seconds = 0.0
-    indices: dict[str, Any] = {}
-    if rankers or corpus is None:
-        pulled, indices = ask(project, rankers, queries, frozenset() if corpus else wanted, task)
-        runs |= {run.ranker: run for run in pulled.runs}
-        documents |= pulled.documents
-        seconds = pulled.seconds
-    if corpus is not None:
-        documents |= read_corpus(corpus, project.config.documents, wanted)
-    check_found(runs.values(), queries)
-    check_fields(project, documents)
-    return Collected(queries, [runs[n] for n in names], documents, depth, seconds, indices)
-
-
-def ask(
-    project: Project,
-    rankers: Sequence[Ranker],
-    queries: Sequence[Query],
-    wanted: frozenset[str],
-    task: Task,
-) -> tuple[Pull, dict[str, Any]]:
-    """What Elasticsearch has: the rankers' runs with their documents, the documents wanted, and how
-    the indices asked are set up."""
-    from relevance_eval.plugin.documents import fetch_documents
-    from relevance_eval.plugin.index_state import index_states
-    from relevance_eval.plugin.pull import pull
-    from relevance_eval.plugin.rankers import components
-
-    embedders = project.embedders(rankers)
-    fields, index = project.config.documents, project.config.elasticsearch.index
-    asked = {c.target.index for ranker in rankers for c in components(ranker)} or {index}
-    with project.session(task) as client:
-        states = index_states(client, asked)
-        found = fetch_documents(client, index, sorted(wanted), fields)
-        with task("pulling") as progress:
-            pulled = pull(
-                client,
-                rankers,
-                queries,
-                k=project.config.compare.depth,
-                fields=fields,
-                embedders=embedders,
-                load=project.load,
-                progress=progress,
-            )
-    return replace(pulled, documents=found | dict(pulled.documents)), states
-
-
-def is_file(project: Project, name: str) -> bool:
-    if name in project.config.rankers:
-        return False
-    if Path(name).is_file():
-        return True
-    if Path(name).suffix == ".run" or "/" in name:
-        raise InputError("there is no such run file", where=name)
-    remedy = project.unknown("ranker", name, project.config.rankers).remedy
-    raise UsageError(f"there is no ranker and no run file {name!r}", remedy=remedy)
-
-
-def check_files(files: Mapping[str, Run], queries: Sequence[Query]) -> None:
-    for path, run in files.items():
-        if not any(run.hits(q.id) for q in queries):
+def check_people(people: Mapping[str, Qrels], queries: Sequence[Query]) -> None:
+    """Raises UsageError for grades of other queries alone: they would count for nothing."""
+    known = {q.id for q in queries}
+    for name, qrels in people.items():
+        if qrels and known.isdisjoint(qrels):
             raise UsageError(
-                "the run knows none of the queries",
-                where=path,
-                remedy="name the query set that it was made with: --queries FILE",
+                f"these grades are of no query of the set, but of {min(qrels)}",
+                where=name,
+                remedy="name the query set that people graded: --queries FILE",
             )
-
-
-def check_found(runs: Iterable[Run], queries: Sequence[Query]) -> None:
-    """Raises UsageError for a ranker that found nothing at all: its field names are wrong."""
-    for run in runs:
-        if not any(run.hits(q.id) for q in queries) and not run.problems():
-            raise UsageError(
-                "found nothing for any query",
-                where=f"ranker {run.ranker}",
-                remedy="check the field names in its template, and that the index has documents",
-            )
-
-
-def check_fields(project: Project, documents: Mapping[str, Document]) -> None:
-    """Raises ConfigError for a field that [documents] names and no document has."""
-    if "documents" not in project.config.model_fields_set or not documents:
-        return
-    present = {role for document in documents.values() for role in document.fields}
-    for role, name in project.config.documents.items():
-        if role not in present:
-            raise ConfigError(
-                f"none of {len(documents):,} documents has a field {name!r}",
-                where=f"[documents] {role}",
-                remedy="correct the name, or remove the line if your index has no such field",
-            )
-
-
-def cut(run: Run, depth: int) -> Run:
-    results = {q: replace(r, hits=r.hits[:depth]) for q, r in run.results.items()}
-    return Run(run.ranker, results)
 
 
 def grade(
@@ -390,15 +242,17 @@ def evaluate(
         thrift: how to buy no more labels than the verdicts hang on; None for all labels.
 
     Raises UsageError, before anything is pulled or bought, for fewer than two rankers or two of
-    one name, or where the plan or people's grades do not go with thrift.
+    one name, for grades of other queries, or where the plan or people's grades do not go with
+    thrift.
     """
     check_names([Path(n).stem if is_file(project, n) else n for n in names])
     if thrift:
         check_thrift(plan, thrift, labeler, people, audit)
     if audit and isinstance(labeler, People):
         raise UsageError("people are the labeler: there is nobody to correct", where="audit")
-    collected = collect(project, names, queries, task, corpus)
     grades, found = people or {}, None
+    check_people(grades, queries)
+    collected = collect(project, names, queries, task, corpus, whole=audit is not None)
     if audit:
         found = audited(audit, collected.queries, collected.runs, grades, plan.primary)
     if thrift:

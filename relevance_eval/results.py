@@ -8,8 +8,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from relevance_eval.collected import Collected
 from relevance_eval.errors import UsageError, storage_error
-from relevance_eval.evaluation import Collected, Evaluation, Judged
+from relevance_eval.evaluation import Evaluation, Judged
 from relevance_eval.evaluators.document import write_documents
 from relevance_eval.evaluators.jsonl import write_rows
 from relevance_eval.evaluators.qrels import write_qrels

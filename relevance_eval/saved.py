@@ -134,6 +134,11 @@ class ContrastPart(Part):
     slices: list[SlicePart]
     changed_most: list[ChangePart]
 
+    @property
+    def estimated(self) -> bool:
+        """As `Contrast.estimated`."""
+        return self.settled is not None and self.settled.how != "all"
+
 
 class TookPart(Part):
     p50: float | None
@@ -228,6 +233,7 @@ class Result(Part):
     queries: int
     repeated_queries: int = 0
     unanswered: list[str]
+    notices: list[str] = []
     depth: int
     plan: PlanPart
     labeler: LabelerPart

@@ -67,7 +67,7 @@ def check_thrift(
         check_forecaster(thrift.forecaster, labeler)
     if people and not audit and not isinstance(labeler, People):
         raise UsageError(
-            "people's grades go with all labels: those are paid for, and an ideal has them all",
+            "people's grades go with all labels: an ideal has all that they graded, found or not",
             remedy="say --labels all, or name the audit that they were given for (--audit), or "
             "leave --qrels out, or have people as the labeler",
         )

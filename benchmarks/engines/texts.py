@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from relevance_eval.evaluation import collect
+from relevance_eval.collected import collect
 from relevance_eval.evaluators.document import Document, read_corpus, write_documents
 from relevance_eval.evaluators.labelers.load import folder_of
 from relevance_eval.evaluators.labelers.manifest import open_folder

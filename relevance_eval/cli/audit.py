@@ -101,8 +101,8 @@ def sheet(
     Each person fills in a copy: 0 irrelevant, 1 related, 2 highly relevant, 3 perfectly relevant.
     The order is one of chance, and neither rankers nor the labeler's grades are shown.
     """
+    from relevance_eval.collected import collect
     from relevance_eval.errors import UsageError
-    from relevance_eval.evaluation import collect
     from relevance_eval.evaluators.audit import not_random, read_audit
     from relevance_eval.sheet import sheet_rows, write_sheet
 
@@ -116,7 +116,7 @@ def sheet(
         )
     chosen = [q for q in asked if q.id in drawn.drawn]
     depth = project.plan().primary.depth or project.config.compare.depth
-    found = collect(project, rankers, chosen, session.console.task, corpus)
+    found = collect(project, rankers, chosen, session.console.task, corpus, whole=True)
     seed = drawn.seed if session.seed is None else session.seed
     rows = sheet_rows(chosen, found.runs, found.documents, depth, seed)
     write_sheet(out, rows)

@@ -114,7 +114,7 @@ def check_options(
 
 def pool_of(session: Session, project: Project, given: Sources) -> list[Pair]:
     """The distinct pairs of the rankers named; none without rankers."""
-    from relevance_eval.evaluation import collect
+    from relevance_eval.collected import collect
 
     if not given.rankers:
         return []

@@ -112,6 +112,7 @@ def gate(
     from relevance_eval.provenance import made_of
     from relevance_eval.results import write_evaluation
 
+    check_places(junit, summary)
     project = session.project(required=given.corpus is None)
     settings = project.config.gate.model_copy(update=overriding(asked))
     wanted = gate_of(settings)
@@ -140,6 +141,17 @@ def gate(
     if publish:
         published(session, project, answer)
     click.get_current_context().exit(code)
+
+
+def check_places(*files: Path | None) -> None:
+    """Raises UsageError for a file in a folder that is not there: labels would be bought first."""
+    from relevance_eval.errors import UsageError
+
+    for file in files:
+        if file and not file.parent.is_dir():
+            raise UsageError(
+                "there is no such folder", where=str(file.parent), remedy="make it, or name another"
+            )
 
 
 def check_whole(slices: Sequence[str]) -> None:

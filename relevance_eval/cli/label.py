@@ -27,7 +27,8 @@ def label(session: Session, given: Sources, out: Path | None) -> None:
     """
     from relevance_eval.answer import envelope, labels_result
     from relevance_eval.cli.tables import show_labels
-    from relevance_eval.evaluation import collect, grade
+    from relevance_eval.collected import collect
+    from relevance_eval.evaluation import grade
     from relevance_eval.evaluators.qrels import read_people, write_qrels
     from relevance_eval.results import hard_grades
 

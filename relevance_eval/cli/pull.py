@@ -31,7 +31,7 @@ def pull(
     """
     from relevance_eval.answer import envelope, pull_result
     from relevance_eval.cli.tables import show_pull
-    from relevance_eval.evaluation import collect
+    from relevance_eval.collected import collect
     from relevance_eval.results import check_file_names, new_folder, run_names, write_collected
 
     project = session.project()

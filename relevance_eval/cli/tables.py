@@ -16,7 +16,8 @@ from relevance_eval.cli.judge_table import (
     show_judge,
 )
 from relevance_eval.cli.printable import one_line
-from relevance_eval.evaluation import Collected, Evaluation
+from relevance_eval.collected import Collected
+from relevance_eval.evaluation import Evaluation
 from relevance_eval.evaluators.agreement import Agreement
 from relevance_eval.evaluators.comparison import (
     Comparison,
@@ -31,6 +32,7 @@ from relevance_eval.evaluators.statistics import Interval
 from relevance_eval.evaluators.verdict import Verdict
 from relevance_eval.judge import Judge
 from relevance_eval.meeting import Meeting
+from relevance_eval.notices import comparison_notices, label_notices
 from relevance_eval.thrift import settled_text
 
 __all__ = ["show_agreement", "show_comparison", "show_labels", "show_pull"]
@@ -60,25 +62,15 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
     for contrast in comparison.contrasts:
         if not judge.distrusted:
             show_slices(out, contrast)
-        if contrast.changes:
+        if contrast.changes and not contrast.estimated:  # single queries may be far off
             out.print(changes_table(contrast, str(comparison.plan.primary)))
     show_labels(out, evaluation.labelling, evaluation.labeler.name)
     if judge.labelling and judge.labelling.bought:
-        which = "of these, which" if evaluation.labelling.skipped else "more of pairs that"
-        out.print(f"{judge.labelling.bought:,} {which} people graded, to compare both")
-    if comparison.unanswered:
         out.print(
-            f"[yellow]{len(comparison.unanswered):,} queries are left out, since a ranker's search "
-            "failed for them[/]"
+            f"{judge.labelling.bought:,} more bought of pairs that people graded, to compare both"
         )
-    if evaluation.repeated:
-        out.print(
-            f"[yellow]{evaluation.repeated:,} of the queries repeat the text of another, and count "
-            "as if they were independent: intervals are too narrow[/]"
-        )
-    if evaluation.collected.missing:
-        missing = evaluation.collected.missing
-        out.print(f"[yellow]{missing:,} documents have no text and count as unjudged[/]")
+    for notice in comparison_notices(evaluation):
+        out.print(f"[yellow]{cell(notice)}[/]")
     for run in evaluation.collected.runs:
         show_problems(out, run)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in evaluation.seconds.items())
@@ -120,6 +112,9 @@ def headline(contrast: Contrast, verdict: Verdict | None) -> str:
 
 
 def evidence(contrast: Contrast, primary: Difference, comparison: Comparison) -> list[str]:
+    settled = contrast.settled
+    if settled and settled.how == "open":  # no test could be made of what is known
+        return [f"{primary.queries} queries"]
     lines: list[str] = []
     several = len(comparison.contrasts) > 1
     how = f"permutation, {CORRECTIONS[comparison.plan.correction]}" if several else "permutation"
@@ -129,11 +124,11 @@ def evidence(contrast: Contrast, primary: Difference, comparison: Comparison) ->
             f"{p_text(primary.p_corrected)} ({how}), {p_text(primary.p_t)} (t-test alone)"
         )
     lines += doubt(contrast, primary)
+    told = f"{primary.wins} better, {primary.ties} the same, {primary.losses} worse"
     lines.append(
-        f"{primary.queries} queries: {primary.wins} better, {primary.ties} the same, "
-        f"{primary.losses} worse"
+        f"{primary.queries} queries: {told}{', as estimated' if contrast.estimated else ''}"
     )
-    if primary.detectable is not None:
+    if primary.detectable:
         lines.append(f"a true difference of {primary.detectable:.4f} would be found 4 times in 5")
     if primary.more_queries:
         target = comparison.plan.target
@@ -287,17 +282,9 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
         markup=False,
     )
     if labelling.skipped:
-        out.print(f"labels that were not bought: {labelling.skipped:,}")
-    if labelling.failed or labelling.refused:
-        out.print(
-            f"[yellow]{labelling.failed:,} labels failed and {labelling.refused:,} were refused; "
-            "these documents count as unjudged[/]"
-        )
-    if labelling.unasked:
-        out.print(
-            f"[yellow]{labelling.unasked:,} were not asked about, since a budget is spent; "
-            "these documents count as unjudged[/]"
-        )
+        out.print(f"labels of the pool that were not used: {labelling.skipped:,}")
+    for notice in label_notices(labelling):
+        out.print(f"[yellow]{cell(notice)}[/]")
 
 
 def show_pull(out: Console, collected: Collected, folder: Path) -> None:

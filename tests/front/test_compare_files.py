@@ -186,6 +186,8 @@ def test_a_document_without_a_text_stays_unjudged(
     (folder / "corpus.jsonl").write_text("\n".join(lines[:-1]) + "\n")
     found = answer(*compare_words, cwd=folder)
     assert found["documents_missing"] == 1
+    (notice,) = found["notices"]
+    assert notice.startswith("1 documents of the rankers were not found, such as menu, and count")
     assert found["labels"]["needed"] == 3
     assert found["rankers"][0]["per_query"]["Judged@10"] == {"q1": 1.0, "q2": 0.5}
 
@@ -200,8 +202,59 @@ def test_documents_without_fields_or_with_megabytes_of_text(
         {"id": "menu", "body": 7},
     ]
     (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    labels = answer(*compare_words, cwd=folder)["labels"]
+    found = answer(*compare_words, cwd=folder)
+    labels = found["labels"]
     assert (labels["needed"], labels["bought"], labels["refused"]) == (4, 3, 1)
+    (notice,) = found["notices"]
+    assert notice.startswith("0 labels failed and 1 were refused, mostly: the document has no text")
+
+
+def test_a_query_that_no_run_file_has_is_no_tie(
+    cli: Cli, answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    before = answer(*compare_words, cwd=folder)
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write('{"id": "q3", "text": "soup"}\n')
+    found = answer(*compare_words, cwd=folder)
+    assert found["queries"] == before["queries"] == 2
+    assert found["comparisons"] == before["comparisons"]
+    assert found["notices"] == [
+        "1 queries of the set are in no run file, such as q3, and are left out"
+    ]
+    assert found["notices"][0] in " ".join(cli(*compare_words, cwd=folder).stdout.split())
+
+
+def test_a_query_that_one_run_file_lacks_counts_as_found_nothing(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    lines = (folder / "a.run").read_text().splitlines()
+    (folder / "a.run").write_text("\n".join(lines[:2]) + "\n")
+    found = answer(*compare_words, cwd=folder)
+    assert (found["queries"], found["notices"]) == (2, [])
+    assert found["rankers"][0]["per_query"]["EnDCG@10"]["q2"] == 0
+
+
+def test_queries_of_a_run_file_that_the_set_does_not_have_are_told(
+    answer: Answer, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    with (folder / "b.run").open("a") as file:
+        file.write("Q2 Q0 leave 1 1.0 b\n")
+    (notice,) = answer(*compare_words, cwd=folder)["notices"]
+    assert notice.startswith("b has 1 queries that the set does not have, such as Q2")
+
+
+def test_the_wrong_corpus_or_the_wrong_grades_are_refused(
+    complaint: Complaint, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    (folder / "others.txt").write_text("q9 0 vpn 3\n")
+    message = complaint(*compare_words, "--qrels", "others.txt", cwd=folder)
+    assert message.startswith("error: others: these grades are of no query of the set, but of q9\n")
+    (folder / "corpus.jsonl").write_text('{"id": "else", "body": "Other things."}\n')
+    message = complaint(*compare_words, cwd=folder)
+    assert message.startswith(
+        "error: corpus.jsonl: none of the 4 documents of the runs is there, such as leave\n"
+    )
+    assert not (folder / ".relevance-eval").exists()
 
 
 def test_label_writes_qrels_that_compare_as_grades(cli: Cli, answer: Answer, folder: Path) -> None:

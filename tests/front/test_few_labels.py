@@ -66,7 +66,7 @@ def test_asked_again_nothing_is_bought(cli: Cli, answer: Answer, lists: Path) ->
     assert second["comparisons"] == first["comparisons"]
     shown = cli(*words, cwd=lists).stdout
     assert "the labels that are left would not change this" in " ".join(shown.split())
-    assert "labels that were not bought: " in shown
+    assert "labels of the pool that were not used: " in shown
 
 
 def test_a_gate_is_settled_by_few_labels(cli: Cli, lists: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_person_reads_what_settled_the_labels_and_what_corrected_them(
         }[labels],
         ERRORS[labels],
         "The corrected interval covers the choice of queries and labels",
-        "labels that were not bought: ",
+        "labels of the pool that were not used: ",
     ):
         assert told in text
     cli("report", "--out", "page.html", cwd=lists)

@@ -157,10 +157,20 @@ def test_a_wrong_key_of_gate_is_told_with_its_line(
 
 
 def test_a_report_that_cannot_be_written_loses_no_answer(cli: Cli, set_of_24: Path) -> None:
-    words_ = words("mixed", "best", "--junit", "no/such/folder.xml")
-    done = cli(*words_, cwd=set_of_24, code=5, env=QUIET)
+    (set_of_24 / "job.md").mkdir()
+    env = QUIET | {"GITHUB_STEP_SUMMARY": str(set_of_24 / "job.md")}
+    done = cli(*words("mixed", "best"), cwd=set_of_24, code=5, env=env)
     assert "gate: passed" in done.stdout
-    assert "no/such/folder.xml" in done.stderr
+    assert "job.md" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--junit", "--summary"])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_bought(
+    complaint: Complaint, set_of_24: Path, option: str
+) -> None:
+    message = complaint(*words("mixed", "best", option, "no/such/file"), cwd=set_of_24)
+    assert message.startswith("error: no/such: there is no such folder\n")
+    assert not (set_of_24 / ".relevance-eval").exists()
 
 
 # for build systems

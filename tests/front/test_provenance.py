@@ -90,13 +90,19 @@ def test_with_other_documents_found_an_ideal_is_another_and_ranks_of_hits_are_no
     assert "the ideal of EnDCG@10 and nDCG@10 is another" in found.conclusion[0]
 
 
+def add_query(folder: Path) -> None:
+    with (folder / "queries.jsonl").open("a") as lines:
+        lines.write('{"id": "q3", "text": "soup"}\n')
+    with (folder / "a.run").open("a") as lines:
+        lines.write("q3 Q0 menu 1 1.0 a\n")
+
+
 def test_another_text_or_another_query_is_another_set(
     compared: Callable[[], Path], folder: Path
 ) -> None:
     old = compared()
     rewrite(folder / "queries.jsonl", "vpn setup", "vpn setup at home")
-    with (folder / "queries.jsonl").open("a") as lines:
-        lines.write('{"id": "q3", "text": "soup"}\n')
+    add_query(folder)
     found = changes(old, compared())
     assert changed(found) == {"queries"}
     assert found.aspects[0].detail == "2 in both, 0 gone, 1 new, 1 with another text"
@@ -106,9 +112,36 @@ def test_another_text_or_another_query_is_another_set(
 
 def test_one_more_query_is_another_set(compared: Callable[[], Path], folder: Path) -> None:
     old = compared()
-    with (folder / "queries.jsonl").open("a") as lines:
-        lines.write('{"id": "q3", "text": "soup"}\n')
+    add_query(folder)
     assert changed(changes(old, compared())) == {"queries"}
+
+
+def test_other_graded_pairs_are_another_ideal(compared: Callable[[], Path], folder: Path) -> None:
+    """A grade of what no ranker found is a part of the ideal, and of nothing else."""
+    old = compared()
+    with (folder / "qrels.txt").open("a") as lines:
+        lines.write("q2 0 vpn 3\n")
+    found = changes(old, compared())
+    assert changed(found) == {"graded pairs"}
+    (aspect,) = (a for a in found.aspects if a.name == "graded pairs")
+    assert aspect.detail == "4 in both, 1 in one alone"
+    assert not comparable(found)["a", "EnDCG@10"]
+    assert comparable(found)["a", "RR"]
+    assert "Nothing that is known of has changed." not in found.conclusion
+
+
+def test_estimates_by_a_part_of_the_labels_go_beside_nothing(
+    compared: Callable[[], Path],
+) -> None:
+    old, new = compared(), compared()
+    path = new / "comparison.json"
+    saved = json.loads(path.read_text())
+    saved["result"]["labels"]["skipped"] = 2
+    path.write_text(json.dumps(saved))
+    found = changes(old, new)
+    assert set(comparable(found).values()) == {False}
+    assert found.conclusion[0].startswith("A part of the labels was enough for one of the two")
+    assert len(found.conclusion) == 1
 
 
 def test_other_tags_leave_the_means_comparable(compared: Callable[[], Path], folder: Path) -> None:

@@ -1,0 +1,71 @@
+"""What was left out of a comparison, or is not as it should be, in sentences for its reader."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from relevance_eval.collected import Collected
+from relevance_eval.evaluation import Evaluation
+from relevance_eval.evaluators.judgment import Outcome
+from relevance_eval.evaluators.labelling import LEFT_OUT, Labelling
+
+__all__ = ["comparison_notices", "label_notices"]
+
+
+def comparison_notices(evaluation: Evaluation) -> list[str]:
+    """Of queries, run files and documents. Ids in them are others' words, and not escaped."""
+    return [*of_queries(evaluation), *of_run_files(evaluation.collected)]
+
+
+def of_queries(evaluation: Evaluation) -> Iterator[str]:
+    unanswered = len(evaluation.comparison.unanswered)
+    if unanswered:
+        yield f"{unanswered:,} queries are left out, since a ranker's search failed for them"
+    if evaluation.repeated:
+        yield (
+            f"{evaluation.repeated:,} of the queries repeat the text of another, and count as if "
+            "they were independent: intervals are too narrow"
+        )
+
+
+def of_run_files(collected: Collected) -> Iterator[str]:
+    if collected.absent:
+        kept = any(q.id == collected.absent[0] for q in collected.queries)
+        how = "count as if nothing was found for them" if kept else "are left out"
+        count, first = len(collected.absent), collected.absent[0]
+        yield f"{count:,} queries of the set are in no run file, such as {first}, and {how}"
+    for ranker, queries in collected.strangers.items():
+        yield (
+            f"{ranker} has {len(queries):,} queries that the set does not have, such as "
+            f"{queries[0]}: they are left out"
+        )
+    missing = collected.missing
+    if missing:
+        yield (
+            f"{len(missing):,} documents of the rankers were not found, such as {missing[0]}, and "
+            "count as unjudged"
+        )
+
+
+def label_notices(labelling: Labelling) -> Iterator[str]:
+    """Of labels that there are not; the commonest reason stands for all."""
+    if labelling.failed or labelling.refused:
+        yield (
+            f"{labelling.failed:,} labels failed and {labelling.refused:,} were refused, mostly: "
+            f"{commonest(labelling)}; these documents count as unjudged"
+        )
+    if labelling.unasked:
+        yield (
+            f"{labelling.unasked:,} were not asked about, since a budget is spent; these documents "
+            "count as unjudged"
+        )
+
+
+def commonest(labelling: Labelling) -> str:
+    reasons = Counter(
+        judgment.reason or judgment.outcome.value
+        for judgment in labelling.judgments.values()
+        if judgment.outcome is not Outcome.GRADED and judgment.reason != LEFT_OUT
+    )
+    return min(reasons, key=lambda reason: (-reasons[reason], reason))
