@@ -71,11 +71,18 @@ def text_of(row: Mapping[str, Any], key: str, place: str) -> str:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Raises StorageError if the disk is full or the folder cannot be written."""
+    """All of the file or nothing of it: what was there stays until the new one is whole.
+
+    Raises StorageError if the disk is full or the folder cannot be written.
+    """
+    whole = path.is_file() or not path.exists()  # a pipe is written as it is
+    part = path.with_name(f"{path.name}.part") if whole else path
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         # Half a character becomes the escape that JSON has for it.
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as out:
+        with part.open("w", encoding="utf-8", errors="backslashreplace") as out:
             for row in rows:
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        part.replace(path)
     except OSError as error:
         raise storage_error(error, path) from error

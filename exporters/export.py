@@ -114,7 +114,7 @@ def export(
         progress: called with (answers so far, answers in all) while forms are compared.
 
     Raises:
-        LabelerError: there is no student, or its files are broken.
+        LabelerError: there is no student, its training did not end, or its files are broken.
         ExportError: it has no ONNX form, has no held-out pairs, or the form is beyond the bounds of
             `settings`. What `out` held before is still there.
         DependencyError: `nncf` is missing, which int8-static needs.
@@ -286,11 +286,15 @@ def megabytes(folder: Path) -> float:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What training.json holds; empty if there is none. Raises ExportError if it is broken."""
+    """What training.json holds. Raises LabelerError if there is none, ExportError if broken."""
     try:
         found: object = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return {}
+        raise LabelerError(
+            "its training has not come to an end: the weights there may be of an earlier one",
+            where=str(path.parent),
+            remedy="run relevance-eval train again, which goes on where it was",
+        ) from None
     except (OSError, ValueError) as error:
         raise broken_record(path, str(error)) from None
     if not isinstance(found, dict):

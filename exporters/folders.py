@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import glob
 import shutil
+import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from relevance_eval.errors import UsageError, storage_error
@@ -13,6 +14,9 @@ from relevance_eval.errors import UsageError, storage_error
 __all__ = ["check_replaceable", "replaced"]
 
 DONE = {"export.json": "exported", "calibration.json": "calibrated"}
+OLD = "old"
+LOCK = "relevance-eval.lock"
+"""A file that its process holds locked, so that what a killed one left can be told from work."""
 
 
 def check_replaceable(out: Path, record: str) -> None:
@@ -34,18 +38,68 @@ def check_replaceable(out: Path, record: str) -> None:
 def replaced(out: Path) -> Generator[tuple[Path, Path]]:
     """Gives a folder to fill, which takes the place of `out` if all went well, and one to work in.
 
-    Both lie beside `out`, and are gone afterwards. Raises StorageError.
+    Both lie beside `out`, and are gone afterwards; what `out` held is there until the end. Raises
+    StorageError.
     """
-    beside = out.with_name(f".{out.name}-{os.getpid()}")
-    new, work, old = (beside / part for part in ("new", "work", "old"))
+    out = out.absolute()
     try:
-        new.mkdir(parents=True)
-        work.mkdir()
-        yield new, work
-        if out.exists():
-            out.rename(old)
-        new.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sweep(out)
+        beside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise storage_error(error, out) from error
+    new, work = beside / "new", beside / "work"
+    try:
+        with (beside / LOCK).open("w") as lock:
+            held(lock.fileno())
+            new.mkdir()
+            work.mkdir()
+            yield new, work
+            exchange(new, out, beside / OLD)
     except OSError as error:
         raise storage_error(error, out) from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        discard(beside, out)
+
+
+def exchange(new: Path, out: Path, old: Path) -> None:
+    """Puts `new` in the place of `out`, or leaves what is there."""
+    try:
+        if out.exists():
+            out.rename(old)
+        new.rename(out)
+    except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise
+
+
+def discard(beside: Path, out: Path) -> None:
+    """Removes it, but never the only copy of what `out` was."""
+    old = beside / OLD
+    with suppress(OSError):
+        if old.exists() and not out.exists():
+            old.rename(out)
+    shutil.rmtree(beside, ignore_errors=True)
+
+
+def sweep(out: Path) -> None:
+    """Removes what killed processes left beside `out`."""
+    for file in out.parent.glob(f".{glob.escape(out.name)}-*/{LOCK}"):
+        with suppress(OSError), file.open("a") as lock:
+            if held(lock.fileno()):
+                discard(file.parent, out)
+
+
+def held(descriptor: int) -> bool:
+    """Locks a file for as long as it is open; False where another process holds it, or where there
+    are no such locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing is swept there
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -192,7 +192,7 @@ class TrainSettings(Settings):
         weight_decay: of AdamW.
         cross_entropy, ordinal, margin: weights of the three terms of the loss.
         field_dropout: chance that a metadata field is left out of a document, 0 to 1.
-        people_weight: of a human grade beside a teacher's 1.
+        people_weight: of a human grade beside a teacher's 1, above 0.
         holdout: share of the queries (with all that were written about the same document) that is
             kept for early stopping, calibration and figures, 0 to 1.
         people_holdout: the same of the queries that have grades by people.
@@ -215,7 +215,7 @@ class TrainSettings(Settings):
     ordinal: Weight = 0.5
     margin: Weight = 0.5
     field_dropout: Share = 0.1
-    people_weight: Weight = 3.0
+    people_weight: Annotated[float, Field(gt=0)] = 3.0
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.15
     people_holdout: Annotated[float, Field(gt=0, lt=1)] = 0.3
     patience: Count = 3

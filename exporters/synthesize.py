@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elasticsearch import Elasticsearch
 
-from relevance_eval.errors import ConfigError, InputError, storage_error
+from relevance_eval.errors import ConfigError, InputError
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.query import Query, write_queries
 from relevance_eval.exporters.endpoints.budget import Spent
@@ -145,7 +144,7 @@ def synthesize(
     report = report_of(plan.sample, drafts, queries, screens, by, asking)
     if not queries:
         raise nothing_kept(report, index)
-    write_whole(out, queries)
+    write_queries(out, queries)
     return Synthesis(queries, report)
 
 
@@ -274,17 +273,6 @@ def kept_queries(
         for place, document in enumerate(documents, start=1)
         for draft in screens.passed(drafts.get(document.id, ()), document)
     )
-
-
-def write_whole(path: Path, queries: Iterable[Query]) -> None:
-    """All of the file or nothing of it. Raises StorageError."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_queries(part, queries)
-        os.replace(part, path)
-    except OSError as error:
-        raise storage_error(error, path) from error
 
 
 def report_of(

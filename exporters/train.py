@@ -41,6 +41,7 @@ Notice = Callable[[str], None]
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "tokenizers", "numpy")
 RECORD = "training.json"
 CHECKPOINTS = "checkpoints"
+HOLDOUT = "holdout.jsonl"
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,13 @@ def train(
 
     Raises:
         InputError: too few queries, too few groups of them, or one grade only.
-        UsageError: a training of other settings or data is in the folder, or max_tokens is not
-            enough for the frame.
+        UsageError: a training of other settings or data is in the folder, or something else than a
+            training, or max_tokens is not enough for the frame.
         LabelerError: the base model is missing, broken, or of another kind.
         StorageError: the folder cannot be written.
     """
     started = time.perf_counter()
+    check_ours(folder)
     graded = [e for e in examples if e.judgment is not None and e.judgment.graded]
     hashes = {"settings": settings_hash(settings, seed), "data": data_hash(graded)}
     if restart:
@@ -156,12 +158,24 @@ def save(student: Student, sides: Split, record: Mapping[str, Any], folder: Path
     try:
         (folder / RECORD).unlink(missing_ok=True)
         student.save(folder)
-        write_examples(folder / "holdout.jsonl", sides.holdout)
+        write_examples(folder / HOLDOUT, sides.holdout)
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         (folder / RECORD).write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise storage_error(error, folder) from error
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
+def check_ours(folder: Path) -> None:
+    """Raises UsageError for a folder of something else: a base model, say, would be lost."""
+    marks = (RECORD, CHECKPOINTS, HOLDOUT)
+    taken = folder.exists() and not any((folder / mark).exists() for mark in marks)
+    if taken and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(
+            "this is no student that was trained before, and it is kept as it is",
+            where=str(folder),
+            remedy="name another folder with --out",
+        )
 
 
 def forget(folder: Path) -> None:

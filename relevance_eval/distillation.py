@@ -210,10 +210,10 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
     )
     yield Step(
         "export",
-        {"name": labeler_name(project), **c.export.model_dump(mode="json")},
+        c.export.model_dump(mode="json") | {"name": labeler_name(project)},
         (student,),
         labeler,
-        lambda resumed: exported(project, student, labeler, task),
+        lambda resumed: exported(project, student, labeler, task, notice),
     )
 
 
@@ -361,10 +361,16 @@ def trained(
     return {key: training.record[key] for key in ("data", "held_out", "calibration")}
 
 
-def exported(project: Project, student: Path, out: Path, task: Task) -> Mapping[str, Any]:
+def exported(
+    project: Project, student: Path, out: Path, task: Task, notice: Notice
+) -> Mapping[str, Any]:
     from relevance_eval.exporters.export import export
 
     settings = project.config.training.export
     named = settings.model_copy(update={"name": labeler_name(project)})
+    threads = project.config.labelling.threads
     with task("exporting") as progress:
-        return export(student, named, out, progress=progress).record
+        made = export(student, named, out, threads=threads, progress=progress)
+    for note in made.notes:
+        notice(note)
+    return made.record

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
+from relevance_eval.errors import LabelerError
 from relevance_eval.exporters.students.adapters import bare
 from relevance_eval.exporters.students.base import loading
 
@@ -40,7 +41,15 @@ class Decoder(torch.nn.Module):
                 folder, options = base.parent, {"gguf_file": base.name}
             else:
                 folder, options = base, {}
-            model = AutoModelForCausalLM.from_pretrained(str(folder), **options)
+            model, told = AutoModelForCausalLM.from_pretrained(
+                str(folder), output_loading_info=True, **options
+            )
+            if told["missing_keys"]:  # they would be random: an encoder's, for instance
+                raise LabelerError(
+                    "this is no causal language model: it has no head that predicts tokens",
+                    where=str(base),
+                    remedy="name one of these as the base, or train the kind encoder",
+                )
         return cls(model.float(), grade_ids)
 
     has_segments = False

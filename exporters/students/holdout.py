@@ -139,7 +139,7 @@ def figures(
     judged: dict[str, dict[str, Judgment]] = {}
     for example, judgment in zip(references, judgments, strict=True):
         if example.judgment is not None:
-            query, document = example.pair.query.text, example.pair.document.content_hash
+            query, document = wording(example), example.pair.document.content_hash
             truth.setdefault(query, {})[document] = example.judgment.grade
             judged.setdefault(query, {})[document] = judgment
     found = agree(truth, judged, seed=seed)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from accelerate import Accelerator
 from transformers import get_linear_schedule_with_warmup
 
+from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.session import Input
 from relevance_eval.exporters.settings import TrainSettings
 from relevance_eval.exporters.students.checkpoint import (
@@ -155,6 +157,11 @@ class Trainer:
         score = self.holdout.score(self.student.logits(self.held))
         epoch = self.step / self.lessons.steps
         mean = sum(self.losses) / len(self.losses)
+        if not math.isfinite(mean):
+            raise LabelerError(
+                f"the training has gone astray: after {self.step} steps the loss is {mean:g}",
+                remedy="try a lower rate, or the precision fp32",
+            )
         self.curve.append(
             {
                 "step": self.step,

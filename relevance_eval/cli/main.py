@@ -64,7 +64,8 @@ def group() -> None:
     """Is ranker B better than ranker A, how sure are we, and what did it cost to know?
 
     Exit codes: 0 done, 2 wrong use or configuration, 5 could not run. Of gate alone: 0 passed,
-    1 failed, 3 inconclusive, 4 labeler untrusted.
+    1 failed, 3 inconclusive, 4 labeler untrusted. Of all: 130 stopped by Ctrl-C, 141 nobody reads
+    the output any more.
     """
 
 
@@ -83,7 +84,7 @@ def main() -> None:
         error.show()
         sys.exit(UsageError.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        end("stopped; what was labelled so far is kept", STOPPED)
+        end("stopped; what was stored so far is kept", STOPPED)
     except (BrokenPipeError, SystemExit):
         # Whoever read the output has seen enough (click raises SystemExit for it). Python must not
         # write what is left once more at its end.

@@ -193,23 +193,16 @@ def run(
 
 
 def write(path: Path, mining: Mining, form: Format, negatives: int) -> dict[str, Any]:
-    """Writes the file under its name only once it is whole; returns what it holds."""
-    from relevance_eval.errors import storage_error
+    """Returns what the file holds."""
     from relevance_eval.evaluators.example import write_examples
     from relevance_eval.evaluators.jsonl import write_rows
     from relevance_eval.plugin.retriever_rows import retriever_rows
 
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if form == "examples":
-            rows, short = len(mining.examples), 0
-            write_examples(part, mining.examples)
-        else:
-            made = retriever_rows(mining.examples, form, negatives)
-            rows, short = len(made.rows), made.short
-            write_rows(part, made.rows)
-        part.replace(path)
-    except OSError as error:
-        raise storage_error(error, path) from error
+    if form == "examples":
+        rows, short = len(mining.examples), 0
+        write_examples(path, mining.examples)
+    else:
+        made = retriever_rows(mining.examples, form, negatives)
+        rows, short = len(made.rows), made.short
+        write_rows(path, made.rows)
     return {"file": str(path), "format": form, "rows": rows, "short": short}

@@ -44,7 +44,7 @@ def wait_for_first_labels(process: subprocess.Popen[str], folder: Path, stored: 
 @pytest.mark.parametrize(
     ("sent", "code", "said"),
     [
-        (signal.SIGINT, 130, "\nstopped; what was labelled so far is kept\n"),
+        (signal.SIGINT, 130, "\nstopped; what was stored so far is kept\n"),
         (signal.SIGKILL, -signal.SIGKILL, ""),
     ],
     ids=["ctrl-c", "kill"],

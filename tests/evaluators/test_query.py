@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,20 @@ def test_queries_come_back_with_their_tags_in_order(path: Path) -> None:
 )
 def test_a_query_that_asks_again_is_counted(texts: list[str], expected: int) -> None:
     assert repeated(Query(str(n), text) for n, text in enumerate(texts)) == expected
+
+
+def test_a_file_stays_as_it_was_until_the_new_one_is_whole(path: Path) -> None:
+    write_rows(path, [{"id": "a", "text": "before"}])
+
+    def rows() -> Iterator[dict[str, str]]:
+        yield {"id": "a", "text": "after"}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_rows(path, rows())
+    assert read_queries(path) == [Query("a", "before", {})]
+    write_rows(path, [{"id": "a", "text": "after"}])
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_tags_are_the_plain_values_of_a_row(path: Path) -> None:

@@ -316,6 +316,16 @@ def test_no_student_is_said_to_be_missing(tmp_path: Path, complains: Complains) 
         export(gone, asked(), tmp_path / "labeler")
 
 
+def test_a_training_that_did_not_end_is_not_exported(
+    student: Path, tmp_path: Path, complains: Complains
+) -> None:
+    (student / "training.json").unlink()
+    says = "has not come to an end"
+    with complains(LabelerError, says, code=2, where=str(student), remedy="train again"):
+        export(student, asked(), tmp_path / "labeler")
+    assert not (tmp_path / "labeler").exists()
+
+
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_a_broken_record_of_the_training_is_named(
     student: Path, tmp_path: Path, complains: Complains, content: str

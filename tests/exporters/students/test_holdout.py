@@ -69,6 +69,25 @@ def test_a_report_of_few_pairs_says_that_nothing_was_fitted(overlapping: Make) -
     assert len(judgments) == 24
 
 
+def shout(example: Example) -> Example:
+    query = replace(example.pair.query, text=example.pair.query.text.upper())
+    return replace(example, pair=replace(example.pair, query=query))
+
+
+def test_a_query_in_other_letters_is_no_other_query(overlapping: Make) -> None:
+    examples = overlapping(8, 3)
+    shouted = [
+        replace(
+            e, pair=replace(e.pair, query=replace(e.pair.query, text=e.pair.query.text.upper()))
+        )
+        if place % 2
+        else e
+        for place, e in enumerate(examples)
+    ]
+    judgments = [e.judgment for e in examples if e.judgment]
+    assert figures(shouted, judgments, seed=0) == figures(examples, judgments, seed=0)
+
+
 def test_what_is_told_after_calibration_was_said_by_fits_on_other_queries(
     overlapping: Make,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -11,17 +12,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 torch = pytest.importorskip("torch", reason="needs relevance-eval[train]")
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from relevance_eval.errors import InputError, UsageError  # noqa: E402
+from relevance_eval.errors import InputError, LabelerError, UsageError  # noqa: E402
 from relevance_eval.evaluators.document import Document  # noqa: E402
 from relevance_eval.evaluators.example import Example, read_examples  # noqa: E402
 from relevance_eval.evaluators.judgment import Judgment  # noqa: E402
 from relevance_eval.evaluators.pair import Pair  # noqa: E402
 from relevance_eval.exporters.settings import TrainSettings  # noqa: E402
+from relevance_eval.exporters.students import losses  # noqa: E402
+from relevance_eval.exporters.students.decoder import Decoder  # noqa: E402
 from relevance_eval.exporters.students.student import load_student  # noqa: E402
 from relevance_eval.exporters.train import Training, train  # noqa: E402
 
@@ -290,6 +294,41 @@ def test_a_corpus_of_one_document_is_refused_before_a_model_is_loaded(
     examples = [replace(e, seed="the only one") for e in overlapping(12, 6)]
     with complains(InputError, "too few to learn", code=2, remedy="about more documents"):
         train(examples, settings(tmp_path / "no model"), tmp_path / "student", seed=0)
+
+
+def test_a_folder_of_something_else_is_not_trained_into(
+    tiny_encoder: Path, overlapping: Make, tmp_path: Path, complains: Complains
+) -> None:
+    base = Path(shutil.copytree(tiny_encoder, tmp_path / "base"))
+    before = (base / "model.safetensors").read_bytes()
+    with complains(UsageError, "no student", code=2, where=str(base), remedy="--out"):
+        train(overlapping(12, 6), settings(base), base, seed=0)
+    assert (base / "model.safetensors").read_bytes() == before
+
+
+def test_a_base_that_predicts_no_tokens_is_no_decoder(
+    tiny_encoder: Path, complains: Complains
+) -> None:
+    says = "no causal language model"
+    with complains(LabelerError, says, code=2, where=str(tiny_encoder), remedy="the kind encoder"):
+        Decoder.read(tiny_encoder, (0, 1, 2, 3))
+
+
+def test_a_weight_of_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="people_weight"):
+        TrainSettings(people_weight=0)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(
+    tiny_encoder: Path, overlapping: Make, tmp_path: Path, complains: Complains
+) -> None:
+    wild = settings(tiny_encoder, rate=0.99, epochs=1, batch=4)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        complains(LabelerError, "gone astray", code=2, remedy="a lower rate"),
+    ):
+        patch.setattr(losses, "cross_entropy", lambda logits, *_: logits.sum() * float("nan"))
+        train(overlapping(12, 6), wild, tmp_path / "student", seed=0)
 
 
 def test_a_teacher_that_gives_one_grade_only_has_nothing_to_teach(
