@@ -98,8 +98,9 @@ def prepare(work: Path, pairs: int, seed: int) -> None:
     for name in ("sets", "logs"):
         (work / name).mkdir(parents=True, exist_ok=True)
     shown, pool = Shown(), real_pairs(work)
-    drawn = sample(pool, pairs + CALIBRATION, seed)
-    timed, others = drawn[:pairs], drawn[-CALIBRATION:]
+    drawn = sample(pool, 2 * pairs + CALIBRATION, seed)
+    others, drawn = drawn[-CALIBRATION:], drawn[:-CALIBRATION]
+    timed = drawn[:pairs]
     if not (work / "network" / "built").exists():
         from engines.network import build
 
@@ -109,7 +110,7 @@ def prepare(work: Path, pairs: int, seed: int) -> None:
     for length in LENGTHS:
         # as many tokens in each set, so that none takes much longer than the others
         count = min(len(drawn), pairs * 128 // length)
-        texts = of_length(sample(pool, count, seed)[:count], length)
+        texts = of_length(drawn[:count], length)
         write_texts(work / "sets" / f"{length}.json", texts)
 
 

@@ -35,7 +35,8 @@ class Agreement:
         relevant_kappa: Cohen's, of relevant or not.
         pairwise_accuracy: share of a query's pairs with unequal human grades whose expected grades
             are in the same order, ties counting half; 0 to 1, 0.5 by chance.
-        ndcg: nDCG@10 of the labeler's order of all judged documents, by human grades.
+        ndcg: nDCG@10 of the labeler's order of all judged documents, by human grades; 0 for a
+            query of which people found nothing relevant.
         mean_difference: labeler's expected grade minus the human one; above 0 is lenient.
         recall: by human grade, the share that the labeler gave the same grade.
         confusion: human grade down, the labeler's across, in pairs.

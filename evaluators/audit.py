@@ -204,7 +204,10 @@ def not_random(audit: Audit | None, queries: Sequence[Query]) -> str | None:
     except UsageError as error:
         return f"the audit cannot have been drawn as its file says: {error.message}"
     if again.drawn != audit.drawn:
-        return "the audit's queries are not those that its seed draws: they were chosen by hand"
+        tags = f", or a tag {audit.strata!r} is another since" if audit.strata else ""
+        return (
+            "the audit's queries are not those that its seed draws: they were chosen by hand" + tags
+        )
     return None
 
 

@@ -100,15 +100,19 @@ def audited(
     ids = [q.id for q in queries]
     drawn = [i for i in ids if i in audit.drawn] if audit else []
     missing = {i: ungraded(i, runs, judged.get(i, {}), measure) for i in drawn}
-    complete = [i for i in drawn if i in judged and not missing[i]]
+    complete = [i for i in drawn if not missing[i]]  # where nothing was found, nothing is missing
     return Audited(
         audit=audit,
-        people={i: judged[i] for i in complete},
+        people={i: judged.get(i, {}) for i in complete},
         incomplete={i: missing[i] for i in drawn if i not in complete},
         beyond=[i for i in judged if audit is None or i not in audit.drawn],
         conflicts=conflicts,
         refusal=not_random(audit, queries)
-        or (None if complete else "no query of the audit has a pool that people graded in full"),
+        or (
+            None
+            if any(i in judged for i in complete)
+            else "no query of the audit has a pool that people graded in full"
+        ),
     )
 
 

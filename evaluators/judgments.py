@@ -42,6 +42,13 @@ CREATE TABLE IF NOT EXISTS judgments (
 ) WITHOUT ROWID;
 """
 COLUMNS = "query, document, labeler, outcome, probabilities, named, reason"
+PUT = f"""
+INSERT INTO judgments ({COLUMNS}, query_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (query, document, labeler) DO UPDATE SET
+    outcome = excluded.outcome, probabilities = excluded.probabilities, named = excluded.named,
+    reason = excluded.reason, created = excluded.created
+WHERE excluded.outcome <> 'failed' OR judgments.outcome = 'failed'
+"""
 READ_AT_ONCE = 200
 ROOM = 1 << 16
 """Bytes that SQLite needs beside the data, for its write-ahead log's index."""
@@ -80,7 +87,8 @@ class Judgments:
         self.database.close()
 
     def put(self, judged: Iterable[tuple[PairKey, Judgment]]) -> None:
-        """Writes all of them or none. A judgment that is there already is replaced."""
+        """Writes all of them or none. A judgment that is there already is replaced, but no failure
+        takes the place of an answer: another process may have bought it since."""
         rows = [
             (
                 digest(text),
@@ -94,9 +102,8 @@ class Judgments:
             )
             for (text, document), j in judged
         ]
-        insert = f"INSERT OR REPLACE INTO judgments ({COLUMNS}, query_text)"
         with self.translated(), self.transaction():
-            self.database.executemany(f"{insert} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self.database.executemany(PUT, rows)
 
     def get(
         self, pairs: Iterable[Pair], labeler: str, *, people: bool = True

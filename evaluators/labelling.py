@@ -192,5 +192,7 @@ def check_graded(labelling: Labelling, labeler: Labeler) -> None:
         raise LabelerError(
             f"no label out of {len(judgments):,}: {next(iter(judgments)).reason}",
             where=labeler.name,
-            remedy="check that [documents] names the fields of your index",
+            remedy="check that [documents] names the fields of your index"
+            if all(j.outcome is Outcome.REFUSED for j in judgments)
+            else "what failed is asked again next time",
         )

@@ -17,6 +17,7 @@ import numpy as np
 from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.labelers.bi_encoder import BiEncoder
 from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
+from relevance_eval.evaluators.labelers.session import cores
 from relevance_eval.evaluators.labelling import Labeler
 from relevance_eval.evaluators.pair import Pair
 
@@ -267,12 +268,6 @@ def this_machine(labeler: Labeler) -> Machine:
         memory_mb=None if peak is None else peak / 1e6,
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     )
-
-
-def cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def peak_bytes() -> int | None:

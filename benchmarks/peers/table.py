@@ -53,7 +53,7 @@ def same(quantity: str, peer: str, numbers: Pairs, note: str = "") -> Row:
     """A claim that both are one number, wherever the peer has one."""
     both = np.array([p for p in numbers if math.isfinite(p[1])])
     largest = float(np.abs(both[:, 0] - both[:, 1]).max())
-    beyond = int(np.count_nonzero(np.abs(both[:, 0] - both[:, 1]) > ROUNDING))
+    beyond = int(np.count_nonzero(~(np.abs(both[:, 0] - both[:, 1]) <= ROUNDING)))  # nor NaN
     says = "the same to rounding" if not beyond else f"**{beyond} differ**"
     if absent := len(numbers) - len(both):
         says += f"; of {absent} more inputs the peer has no number"
@@ -77,7 +77,7 @@ def chance(
     """
     both, scale = np.array(numbers), np.maximum(np.array(errors), 1e-12)
     apart = both[:, 0] - both[:, 1]
-    beyond = int(np.count_nonzero(np.abs(apart) > 1.96 * scale))
+    beyond = int(np.count_nonzero(~(np.abs(apart) <= 1.96 * scale)))
     holds = stats.binomtest(beyond, len(both), 0.05, "greater").pvalue > 0.001
     otherwise = "**not by chance alone**" if claimed else "by design not the same"
     says = (

@@ -16,6 +16,9 @@ from relevance_eval.evaluators.pair import Pair
 
 __all__ = ["CrossEncoder"]
 
+AT_ONCE = 4096
+"""Pairs whose token ids are in memory together: first labels come, and are stored, early."""
+
 
 class CrossEncoder:
     """An encoder or decoder in ONNX that classifies pairs; implements the Labeler protocol.
@@ -50,10 +53,18 @@ class CrossEncoder:
         self, pairs: Sequence[Pair]
     ) -> Iterator[tuple[int, npt.NDArray[np.float64] | str]]:
         """Yields (position, what a head over `score` sees: the logits, float64 [width]; or why the
-        pair cannot be read), in any order."""
+        pair cannot be read), in any order among some thousand pairs that are read at once."""
+        for start in range(0, len(pairs), AT_ONCE):
+            part = range(start, min(start + AT_ONCE, len(pairs)))
+            yield from self.outputs([(i, pairs[i]) for i in part])
+
+    def outputs(
+        self, pairs: Sequence[tuple[int, Pair]]
+    ) -> Iterator[tuple[int, npt.NDArray[np.float64] | str]]:
+        """As `features`, of numbered pairs."""
         filled: list[int] = []
         inputs: list[Input] = []
-        for i, pair in enumerate(pairs):
+        for i, pair in pairs:
             item = self.frame.input(pair)
             if isinstance(item, str):
                 yield i, item

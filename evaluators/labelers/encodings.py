@@ -37,7 +37,7 @@ class Encodings:
         key = key_of(ids)
         if key in self.kept:
             return
-        own = TextEncoding(encoding.token_ids, encoding.states.copy(), encoding.embedding)
+        own = TextEncoding(encoding.token_ids, encoding.states.copy(), encoding.embedding.copy())
         self.kept[key] = own
         self.size += own.states.nbytes
         while self.size > self.limit:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ __all__ = [
     "LabelerFolder",
     "Manifest",
     "add_file",
+    "check_weights",
     "open_folder",
     "read_manifest",
 ]
@@ -30,6 +33,8 @@ __all__ = [
 FILES = ("labeler.json", "model.onnx", "tokenizer.json")
 WEIGHTS = "model.onnx_data"
 """Weights of a model that is too large for one file; most labelers have none."""
+LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f])")
+"""Where a graph names a file of weights beside it: ONNX's key, and the length of its value."""
 CHUNK = 1 << 20
 Count = Annotated[int, Field(ge=1, le=8192)]
 
@@ -133,6 +138,23 @@ class LabelerFolder:
         return hashlib.sha256(f"{self.fingerprint} in {arithmetic}".encode()).hexdigest()
 
 
+def check_weights(model: Path) -> None:
+    """Raises LabelerError for weights beside a graph under another name than `model.onnx_data`:
+    no fingerprint would cover them."""
+    with model.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return  # no graph at all, which the runtime tells
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            for found in LOCATION.finditer(content):
+                name = content[found.end() : found.end() + found[1][0]].decode(errors="replace")
+                if name != WEIGHTS:
+                    raise LabelerError(
+                        f"the graph has its weights in {name}, where {WEIGHTS} is read",
+                        where=str(model),
+                        remedy=f"save it again with its weights in one file, or in {WEIGHTS}",
+                    )
+
+
 def open_folder(path: Path) -> LabelerFolder:
     """Raises LabelerError naming the file and the field that is wrong."""
     digest = hashlib.sha256()
@@ -145,6 +167,7 @@ def open_folder(path: Path) -> LabelerFolder:
                 where=str(path),
                 remedy=f"a labeler is a folder with {', '.join(FILES)}",
             ) from None
+    check_weights(path / "model.onnx")
     return LabelerFolder(path, read_manifest(path / "labeler.json"), digest.hexdigest())
 
 

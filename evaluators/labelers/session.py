@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,7 @@ import onnxruntime
 
 from relevance_eval.errors import LabelerError
 
-__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches", "padded"]
+__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches", "cores", "padded"]
 
 TOKEN_BUDGET = 2048
 """Tokens in a batch, padding included, of a device that wants many at a time."""
@@ -31,8 +32,9 @@ slower on shorter ones (a MiniLM, AVX-512)."""
 ONE_AT_A_TIME = 0
 """The same of a graph that takes one scale for all numbers of a batch: what stands beside an input
 would change its answer."""
-BY_BATCH, FIXED = b"DynamicQuantizeLinear", b"QuantizeLinear"
-"""Operators that round activations: a model's file names them in plain text."""
+BY_BATCH, FIXED = b"DynamicQuantize", b"QuantizeLinear"
+"""What the operators that round activations are called, ONNX Runtime's fused ones among them: a
+model's file names them in plain text."""
 PROCESSOR = "CPUExecutionProvider"
 PROVIDERS = ("CUDAExecutionProvider", PROCESSOR)
 OPENVINO = "OpenVINOExecutionProvider"
@@ -101,6 +103,13 @@ def openvino_hint(scale: Literal["batch", "fixed"] | None) -> str | None:
     return "f32" if scale == "fixed" else None
 
 
+def cores() -> int:
+    """Those that this process may use, where the system tells."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def has_bfloat16() -> bool:
     """Whether the processor multiplies in bfloat16; False where the system does not say."""
     try:
@@ -166,7 +175,7 @@ class Session:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        self.workers = threads or os.cpu_count() or 1
+        self.workers = threads or cores()
         try:
             scale = rounding(path)
             hint = None if exact else openvino_hint(scale)

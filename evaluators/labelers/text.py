@@ -17,6 +17,8 @@ __all__ = ["TextTokens"]
 
 SPECIAL = re.compile(r"\[\w+\]|<[^<>\s]+>")
 """A text that is one special token and nothing else."""
+GAP = re.compile(r"\s{32,}")
+"""A run of white space as spreadsheets and pages leave it; shorter ones stay as they are."""
 CHARACTERS_PER_TOKEN = 12
 """No more than cap x this many characters of a field are tokenized: megabytes cost nothing."""
 
@@ -57,7 +59,8 @@ class TextTokens:
 
     def capped(self, part: str, text: str) -> list[int]:
         cap = self.manifest.max_tokens.get(part, 64)
-        return self.plain(text[: cap * CHARACTERS_PER_TOKEN])[:cap]
+        close = GAP.sub(" ", text)  # white space is no token, and would take up the characters
+        return self.plain(close[: cap * CHARACTERS_PER_TOKEN])[:cap]
 
     def plain(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.hub import download, on_hub
-from relevance_eval.evaluators.labelers.manifest import WEIGHTS
+from relevance_eval.evaluators.labelers.manifest import WEIGHTS, check_weights
 from relevance_eval.exporters.students.frames import positions
 
 __all__ = ["LONGEST", "Files", "Pooling", "find_files"]
@@ -151,6 +151,7 @@ def whole_folder(name: str, folder: Path) -> Files:
             where=str(folder),
             remedy="export it to ONNX first, for one with optimum-cli export onnx",
         )
+    check_weights(model)
     return Files(name, folder, model)
 
 

@@ -118,6 +118,23 @@ def test_an_audit_of_all_queries_leaves_the_t_interval_of_people_alone() -> None
     assert result.contrasts["new"].people == pytest.approx(mean_interval(np.array(apart)), abs=1e-9)
 
 
+def test_a_query_without_hits_is_graded_in_full_as_it_is() -> None:
+    """Left out, it would make every corrected mean too high."""
+    empty = {q.id for q in QUERIES[:20]}
+    runs = [Run(r.ranker, {q: x for q, x in r.results.items() if q not in empty}) for r in RUNS]
+    people = {q: grades for q, grades in TRUTH.items() if q not in empty}
+    judged = {q: {i: Judgment.certain("p", g) for i, g in r.items()} for q, r in people.items()}
+    ids = [q.id for q in QUERIES]
+    truth = {r.ranker: measure_run(r, ids, judged, MEASURE) for r in runs}
+    model = {r.ranker: measure_run(r, ids, labelled(people), MEASURE) for r in runs}
+    everything = audited(draw_audit(QUERIES, COUNT), QUERIES, runs, {"ann": people}, MEASURE)
+    assert everything.incomplete == {}
+    result = correct(model, runs, QUERIES, everything, MEASURE)
+    for name, powered in result.rankers.items():
+        assert powered.audited == COUNT
+        assert powered.people.mean == pytest.approx(np.mean(list(truth[name].values())))
+
+
 def test_the_labelers_error_is_peoples_value_minus_its_own() -> None:
     audit = draw_audit(QUERIES, 20)
     grades = {i: TRUTH[i] for i in audit.drawn}

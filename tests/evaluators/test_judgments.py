@@ -69,6 +69,15 @@ def test_a_new_judgment_replaces_the_old_one(store: Judgments) -> None:
     assert (store.count(), store.get([PAIR], "model-1")) == (1, {PAIR.key: later})
 
 
+def test_a_failure_takes_the_place_of_no_answer(store: Judgments) -> None:
+    """Two processes may have asked about one pair."""
+    failure = Judgment.failed("model-1", "HTTP 429")
+    store.put([(PAIR.key, failure)])
+    store.put([(PAIR.key, JUDGED)])
+    store.put([(PAIR.key, failure)])
+    assert store.get([PAIR], "model-1") == {PAIR.key: JUDGED}
+
+
 def test_failures_are_tried_again_and_refusals_are_answers(
     store: Judgments, make_pairs: MakePairs
 ) -> None:

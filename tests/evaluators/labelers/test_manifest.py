@@ -169,3 +169,28 @@ def test_a_head_that_does_not_fit(
     path = write_folder(WORDS, architecture=architecture, head=head)
     with complains(LabelerError, says, code=2, where=str(path / "labeler.json")):
         open_folder(path)
+
+
+def named(name: str) -> bytes:
+    """The entry of a graph whose weights are in this file."""
+    return b"\n\x08location\x12" + bytes([len(name)]) + name.encode()
+
+
+@pytest.mark.parametrize("name", ["model.onnx.data", "weights.bin"])
+def test_weights_that_no_fingerprint_covers_are_refused(
+    write_folder: Folder, complains: Complains, name: str
+) -> None:
+    folder = write_folder(WORDS)
+    with (folder / "model.onnx").open("ab") as file:
+        file.write(named("model.onnx_data") + named(name))
+    says = f"the graph has its weights in {name}"
+    model = str(folder / "model.onnx")
+    with complains(LabelerError, says, code=2, where=model, remedy="in model.onnx_data"):
+        open_folder(folder)
+
+
+def test_weights_in_the_known_file_are_read(write_folder: Folder) -> None:
+    folder = write_folder(WORDS)
+    with (folder / "model.onnx").open("ab") as file:
+        file.write(named("model.onnx_data"))
+    assert len(open_folder(folder).fingerprint) == 64

@@ -46,14 +46,22 @@ def test_each_field_is_cut_to_its_cap(
     assert tokens.document(Document("d", fields)) == ids
 
 
+@pytest.mark.parametrize("gap", [" ", "\n\n", " \t\n" * 10_000])
+def test_white_space_takes_the_place_of_no_word(tokens: TextTokens, gap: str) -> None:
+    document = Document("d", {"body": f"{gap}vpn{gap}setup"})
+    assert tokens.document(document) == [2000, 2001]
+    assert tokens.query(f"{gap}vpn{gap}setup") == [2000, 2001]
+
+
 def test_a_query_is_cut_to_its_cap(tokens: TextTokens) -> None:
     assert tokens.query("vpn setup old new vpn") == [2000, 2001, 2002, 2003]
 
 
 def test_megabytes_are_cut_before_they_are_tokenized(tokens: TextTokens) -> None:
     """The word beyond the part that is looked at would be within the cap."""
-    assert tokens.query(" " * 4 * 12 + "vpn") == []
-    assert tokens.query("vpn" + " " * 5_000_000 + "setup") == [2000]
+    nothing = "\u200b"  # which is no token and no white space
+    assert tokens.query(nothing * 4 * 12 + "vpn") == []
+    assert tokens.query("vpn" + nothing * 5_000_000 + "setup") == [2000]
 
 
 @pytest.mark.parametrize(
