@@ -65,7 +65,7 @@ def summary(ruling: Ruling, result: Mapping[str, Any]) -> str:
             for c in ruling.checks
         ],
     )
-    for warning in warnings(result):
+    for warning in [*warnings(result), *result.get("notices", ())]:
         lines += ["", f"⚠️ {markdown(warning)}"]
     primary = result["plan"]["primary"]
     for contrast in result["comparisons"]:

@@ -202,6 +202,15 @@ def test_the_summary_is_added_to_the_jobs_and_written_to_a_file(cli: Cli, set_of
     assert "vpn setup" in own
 
 
+def test_the_summary_says_what_was_left_out(cli: Cli, set_of_24: Path) -> None:
+    with (set_of_24 / "queries.jsonl").open("a") as file:
+        file.write('{"id": "q24", "text": "asked of nobody", "band": "tail"}\n')
+    cli(*words("mixed", "best", "--summary", "own.md"), cwd=set_of_24, env=QUIET)
+    text = (set_of_24 / "own.md").read_text()
+    assert "⚠️ 1 queries of the set are in no run file, such as q24, and are left out" in text
+    assert "24 queries; " in text
+
+
 def test_junit_has_a_test_case_for_each_check(cli: Cli, set_of_24: Path) -> None:
     more = ("--slice", "band", "--latency-ms", "9", "--junit", "gate.xml")
     cli(*words("best", "mixed", *more), cwd=set_of_24, code=1, env=QUIET)
