@@ -78,7 +78,6 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     whole = path.is_file() or not path.exists()  # a pipe is written as it is
     part = path.with_name(f"{path.name}.part") if whole else path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Half a character becomes the escape that JSON has for it.
         with part.open("w", encoding="utf-8", errors="backslashreplace") as out:
             for row in rows:

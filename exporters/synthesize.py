@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from elasticsearch import Elasticsearch
 
-from relevance_eval.errors import ConfigError, InputError
+from relevance_eval.errors import ConfigError, InputError, storage_error
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.query import Query, write_queries
 from relevance_eval.exporters.endpoints.budget import Spent
@@ -144,6 +144,10 @@ def synthesize(
     report = report_of(plan.sample, drafts, queries, screens, by, asking)
     if not queries:
         raise nothing_kept(report, index)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, out) from error
     write_queries(out, queries)
     return Synthesis(queries, report)
 

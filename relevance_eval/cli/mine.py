@@ -194,10 +194,15 @@ def run(
 
 def write(path: Path, mining: Mining, form: Format, negatives: int) -> dict[str, Any]:
     """Returns what the file holds."""
+    from relevance_eval.errors import storage_error
     from relevance_eval.evaluators.example import write_examples
     from relevance_eval.evaluators.jsonl import write_rows
     from relevance_eval.plugin.retriever_rows import retriever_rows
 
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, path) from error
     if form == "examples":
         rows, short = len(mining.examples), 0
         write_examples(path, mining.examples)

@@ -29,6 +29,7 @@ def workplace(
     folder = tmp_path / ".relevance-eval" / "training" / "student"
     new_student(settings, base_folder=tiny_encoder, seed=0).save(folder)
     write_examples(folder / "holdout.jsonl", overlapping(8, 6))
+    (folder / "training.json").write_text("{}")
     (tmp_path / "relevance-eval.toml").write_text(WIDE)
     return tmp_path
 
