@@ -71,11 +71,13 @@ def text_of(row: Mapping[str, Any], key: str, place: str) -> str:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """All of the file or nothing of it: what was there stays until the new one is whole.
+    """All of the file or nothing of it: what was there stays until the new one is whole, if it is
+    a plain file.
 
     Raises StorageError if the disk is full or the folder cannot be written.
     """
-    whole = path.is_file() or not path.exists()  # a pipe is written as it is
+    # a pipe, or what a link points to, is written as it is
+    whole = not path.exists() or (path.is_file() and not path.is_symlink())
     part = path.with_name(f"{path.name}.part") if whole else path
     try:
         # Half a character becomes the escape that JSON has for it.

@@ -15,6 +15,8 @@ __all__ = ["check_replaceable", "replaced"]
 
 DONE = {"export.json": "exported", "calibration.json": "calibrated"}
 OLD = "old"
+SUFFIX = "?" * 8
+"""What `mkdtemp` ends a name with: `.labeler-2-abcdefgh` is of `labeler-2`, not of `labeler`."""
 LOCK = "relevance-eval.lock"
 """A file that its process holds locked, so that what a killed one left can be told from work."""
 
@@ -85,7 +87,7 @@ def discard(beside: Path, out: Path) -> None:
 
 def sweep(out: Path) -> None:
     """Removes what killed processes left beside `out`."""
-    for file in out.parent.glob(f".{glob.escape(out.name)}-*/{LOCK}"):
+    for file in out.parent.glob(f".{glob.escape(out.name)}-{SUFFIX}/{LOCK}"):
         with suppress(OSError), file.open("a") as lock:
             if held(lock.fileno()):
                 discard(file.parent, out)

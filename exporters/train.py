@@ -42,6 +42,7 @@ PACKAGES = ("torch", "transformers", "accelerate", "peft", "tokenizers", "numpy"
 RECORD = "training.json"
 CHECKPOINTS = "checkpoints"
 HOLDOUT = "holdout.jsonl"
+ELSEWHERE = "name another folder with --out"
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def check_ours(folder: Path) -> None:
         raise UsageError(
             "this is no student that was trained before, and it is kept as it is",
             where=str(folder),
-            remedy="name another folder with --out",
+            remedy=ELSEWHERE,
         )
 
 

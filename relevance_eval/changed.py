@@ -285,8 +285,9 @@ def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> It
         return
     if few:
         yield (
-            "A part of the labels was enough for one of the two: its means are estimates, and none "
-            "may be put beside one of the other. The differences between rankers hold within each."
+            "One of the two, or both, did without a part of the labels: such means are estimates, "
+            "and none of one may be put beside one of the other. The differences between rankers "
+            "hold within each."
         )
         return
     if any(a.state is State.UNKNOWN and a.name in RULES for a in found.aspects):
@@ -301,11 +302,13 @@ def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> It
     if found.changed("deciding"):
         yield "Verdicts are made in another way now: means may stay while a verdict changes."
     causes = [a for a in ("corpus", "index settings", "ranker ") if found.changed(a)]
-    if causes == ["ranker "]:
+    if causes == ["ranker "] and not found.changed("deciding"):
         yield "Only rankers changed: what differs comes from them."
     elif causes:
         parts = listed([c.strip().replace("ranker", "rankers") for c in causes])
         together = "a difference comes from all of it together" if len(causes) > 1 else ONE_CAUSE
+        if causes == ["ranker "]:
+            together = "what differs between means comes from them"
         yield f"{sentence(parts)} changed: {together}."
     elif not (found.changed("deciding") or found.changed("graded pairs")):
         yield "Nothing that is known of has changed."

@@ -338,7 +338,7 @@ def trained(
     resumed: bool,
 ) -> Mapping[str, Any]:
     from relevance_eval.exporters.students.checkpoint import AGAIN
-    from relevance_eval.exporters.train import train
+    from relevance_eval.exporters.train import ELSEWHERE, train
 
     examples = [e for path in learned for e in read_examples(path)]
     try:
@@ -353,10 +353,11 @@ def trained(
                 notice=notice,
                 restart=not resumed,
             )
-    except UsageError as error:
-        if error.remedy != AGAIN:
+    except UsageError as error:  # distill has no --restart, and no --out
+        if error.remedy not in (AGAIN, ELSEWHERE):
             raise
-        remedy = "run relevance-eval distill --again train"  # which has no --restart, no --out
+        again = error.remedy == AGAIN
+        remedy = "run relevance-eval distill --again train" if again else "move that folder away"
         raise UsageError(error.message, where=error.where, remedy=remedy) from None
     return {key: training.record[key] for key in ("data", "held_out", "calibration")}
 

@@ -231,6 +231,7 @@ def evaluate(
     audit: Audit | None = None,
     kin: Sequence[Kinship] = (),
     thrift: Thrift | None = None,
+    whole: bool = False,
 ) -> Evaluation:
     """Pull, label, measure, test: the first name is the baseline.
 
@@ -240,6 +241,7 @@ def evaluate(
             it is beyond the budget.
         kin: rankers that use a relative of the labeler's model.
         thrift: how to buy no more labels than the verdicts hang on; None for all labels.
+        whole: keep queries that no run file has, as with an audit, which was drawn from all.
 
     Raises UsageError, before anything is pulled or bought, for fewer than two rankers or two of
     one name, for grades of other queries, or where the plan or people's grades do not go with
@@ -252,7 +254,7 @@ def evaluate(
         raise UsageError("people are the labeler: there is nobody to correct", where="audit")
     grades, found = people or {}, None
     check_people(grades, queries)
-    collected = collect(project, names, queries, task, corpus, whole=audit is not None)
+    collected = collect(project, names, queries, task, corpus, whole=whole or audit is not None)
     if audit:
         found = audited(audit, collected.queries, collected.runs, grades, plan.primary)
     if thrift:

@@ -34,17 +34,17 @@ def of_run_files(collected: Collected) -> Iterator[str]:
         kept = any(q.id == collected.absent[0] for q in collected.queries)
         how = "count as if nothing was found for them" if kept else "are left out"
         count, first = len(collected.absent), collected.absent[0]
-        yield f"{count:,} queries of the set are in no run file, such as {first}, and {how}"
+        yield f"queries that are in no run file, such as {first}, and {how}: {count:,}"
     for ranker, queries in collected.strangers.items():
         yield (
-            f"{ranker} has {len(queries):,} queries that the set does not have, such as "
-            f"{queries[0]}: they are left out"
+            f"queries of {ranker} that the set does not have, such as {queries[0]}, and that are "
+            f"left out: {len(queries):,}"
         )
     missing = collected.missing
     if missing:
         yield (
-            f"{len(missing):,} documents of the rankers were not found, such as {missing[0]}, and "
-            "count as unjudged"
+            f"documents of the rankers that were not found, such as {missing[0]}, and count as "
+            f"unjudged: {len(missing):,}"
         )
 
 

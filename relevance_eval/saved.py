@@ -233,7 +233,7 @@ class Result(Part):
     queries: int
     repeated_queries: int = 0
     unanswered: list[str]
-    notices: list[str] = []
+    notices: list[str] | None = None
     depth: int
     plan: PlanPart
     labeler: LabelerPart
@@ -261,6 +261,20 @@ class Result(Part):
             if primary not in contrast.differences:
                 raise ValueError(f"{contrast.ranker} has no difference of {primary}")
         return self
+
+    @property
+    def told(self) -> list[str]:
+        """The notices; of a comparison by an earlier version, what its counts say."""
+        if self.notices is not None:
+            return self.notices
+        lost = self.labels.failed + self.labels.refused
+        counts = {
+            "queries that repeat the text of another": self.repeated_queries,
+            "queries that are left out, since a ranker's search failed": len(self.unanswered),
+            "documents without a text, which count as unjudged": self.documents_missing,
+            "labels that could not be had; their documents count as unjudged": lost,
+        }
+        return [f"{what}: {count:,}" for what, count in counts.items() if count]
 
 
 class Answer(Part):

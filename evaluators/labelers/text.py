@@ -20,7 +20,7 @@ SPECIAL = re.compile(r"\[\w+\]|<[^<>\s]+>")
 GAP = re.compile(r"\s{32,}")
 """A run of white space as spreadsheets and pages leave it; shorter ones stay as they are."""
 CHARACTERS_PER_TOKEN = 12
-"""No more than cap x this many characters of a field are tokenized: megabytes cost nothing."""
+"""No more than cap x this many characters of a field are tokenized: megabytes cost little."""
 
 
 class TextTokens:
@@ -59,8 +59,10 @@ class TextTokens:
 
     def capped(self, part: str, text: str) -> list[int]:
         cap = self.manifest.max_tokens.get(part, 64)
-        close = GAP.sub(" ", text)  # white space is no token, and would take up the characters
-        return self.plain(close[: cap * CHARACTERS_PER_TOKEN])[:cap]
+        most = cap * CHARACTERS_PER_TOKEN
+        if len(text) > most:  # blanks, hardly ever tokens, would take up these characters
+            text = GAP.sub(" ", text)
+        return self.plain(text[:most])[:cap]
 
     def plain(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids

@@ -41,9 +41,10 @@ class Decoder(torch.nn.Module):
                 folder, options = base.parent, {"gguf_file": base.name}
             else:
                 folder, options = base, {}
-            model, told = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(folder), output_loading_info=True, **options
             )
+            model, told = loaded
             if told["missing_keys"]:  # they would be random: an encoder's, for instance
                 raise LabelerError(
                     "this is no causal language model: it has no head that predicts tokens",

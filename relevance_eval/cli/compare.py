@@ -72,8 +72,13 @@ def compared(
     *,
     audit: Path | None,
     publish: bool,
+    whole: bool = False,
 ) -> Evaluation:
-    """The evaluation; what could hinder it later is raised before anything is bought."""
+    """The evaluation; what could hinder it later is raised before anything is bought.
+
+    Args:
+        whole: queries that no run file has are queries without hits, and not left out.
+    """
     from relevance_eval.evaluation import evaluate
     from relevance_eval.evaluators.comparison import check_baselines
     from relevance_eval.evaluators.qrels import read_people
@@ -100,6 +105,7 @@ def compared(
         audit=sample,
         kin=relatives(project, given.rankers, given.labeler),
         thrift=thrift,
+        whole=whole,
     )
 
 

@@ -124,7 +124,15 @@ def gate(
     if thrift:
         check_whole(wanted.slices)
     evaluation = compared(
-        session, project, given, queries, plan, thrift, audit=audit, publish=publish
+        session,
+        project,
+        given,
+        queries,
+        plan,
+        thrift,
+        audit=audit,
+        publish=publish,
+        whole=wanted.zero_results is not None,  # these it counts
     )
     ruling = ruled(evaluation.comparison, evaluation.judge, wanted)
     code = exit_code(ruling.decision, settings.inconclusive)

@@ -77,9 +77,12 @@ def test_what_a_killed_process_left_goes_with_the_next_one(out: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(out)], check=False, timeout=60)
     assert len(names(out.parent)) == 2
     (out.parent / ".labeler-of-mine").mkdir()
+    another = out.parent / ".labeler-2-abcdefgh"
+    (another / "old").mkdir(parents=True)
+    (another / "relevance-eval.lock").touch()
     with replaced(out) as (new, _):
         (new / "model").write_text("after")
-    assert names(out.parent) == [".labeler-of-mine", "labeler"]
+    assert names(out.parent) == [".labeler-2-abcdefgh", ".labeler-of-mine", "labeler"]
 
 
 def test_work_that_goes_on_is_not_swept(out: Path) -> None:

@@ -187,7 +187,8 @@ def test_a_document_without_a_text_stays_unjudged(
     found = answer(*compare_words, cwd=folder)
     assert found["documents_missing"] == 1
     (notice,) = found["notices"]
-    assert notice.startswith("1 documents of the rankers were not found, such as menu, and count")
+    assert notice.startswith("documents of the rankers that were not found, such as menu, ")
+    assert notice.endswith(": 1")
     assert found["labels"]["needed"] == 3
     assert found["rankers"][0]["per_query"]["Judged@10"] == {"q1": 1.0, "q2": 0.5}
 
@@ -218,9 +219,7 @@ def test_a_query_that_no_run_file_has_is_no_tie(
     found = answer(*compare_words, cwd=folder)
     assert found["queries"] == before["queries"] == 2
     assert found["comparisons"] == before["comparisons"]
-    assert found["notices"] == [
-        "1 queries of the set are in no run file, such as q3, and are left out"
-    ]
+    assert found["notices"] == ["queries that are in no run file, such as q3, and are left out: 1"]
     assert found["notices"][0] in " ".join(cli(*compare_words, cwd=folder).stdout.split())
 
 
@@ -240,7 +239,8 @@ def test_queries_of_a_run_file_that_the_set_does_not_have_are_told(
     with (folder / "b.run").open("a") as file:
         file.write("Q2 Q0 leave 1 1.0 b\n")
     (notice,) = answer(*compare_words, cwd=folder)["notices"]
-    assert notice.startswith("b has 1 queries that the set does not have, such as Q2")
+    assert notice.startswith("queries of b that the set does not have, such as Q2, ")
+    assert notice.endswith("left out: 1")
 
 
 def test_the_wrong_corpus_or_the_wrong_grades_are_refused(

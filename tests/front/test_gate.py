@@ -207,8 +207,17 @@ def test_the_summary_says_what_was_left_out(cli: Cli, set_of_24: Path) -> None:
         file.write('{"id": "q24", "text": "asked of nobody", "band": "tail"}\n')
     cli(*words("mixed", "best", "--summary", "own.md"), cwd=set_of_24, env=QUIET)
     text = (set_of_24 / "own.md").read_text()
-    assert "⚠️ 1 queries of the set are in no run file, such as q24, and are left out" in text
+    assert "⚠️ queries that are in no run file, such as q24, and are left out: 1" in text
     assert "24 queries; " in text
+
+
+def test_queries_without_hits_are_counted_though_no_file_has_them(
+    cli: Cli, set_of_24: Path
+) -> None:
+    with (set_of_24 / "queries.jsonl").open("a") as file:
+        file.write('{"id": "q24", "text": "asked of nobody", "band": "tail"}\n')
+    done = cli(*words("mixed", "best", "--zero-results", "0"), cwd=set_of_24, code=1, env=QUIET)
+    assert "1 of 25 queries have none" in done.stdout
 
 
 def test_junit_has_a_test_case_for_each_check(cli: Cli, set_of_24: Path) -> None:

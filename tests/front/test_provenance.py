@@ -140,7 +140,9 @@ def test_estimates_by_a_part_of_the_labels_go_beside_nothing(
     path.write_text(json.dumps(saved))
     found = changes(old, new)
     assert set(comparable(found).values()) == {False}
-    assert found.conclusion[0].startswith("A part of the labels was enough for one of the two")
+    assert found.conclusion[0].startswith(
+        "One of the two, or both, did without a part of the labels"
+    )
     assert len(found.conclusion) == 1
 
 

@@ -76,14 +76,7 @@ def shout(example: Example) -> Example:
 
 def test_a_query_in_other_letters_is_no_other_query(overlapping: Make) -> None:
     examples = overlapping(8, 3)
-    shouted = [
-        replace(
-            e, pair=replace(e.pair, query=replace(e.pair.query, text=e.pair.query.text.upper()))
-        )
-        if place % 2
-        else e
-        for place, e in enumerate(examples)
-    ]
+    shouted = [shout(e) if place % 2 else e for place, e in enumerate(examples)]
     judgments = [e.judgment for e in examples if e.judgment]
     assert figures(shouted, judgments, seed=0) == figures(examples, judgments, seed=0)
 
