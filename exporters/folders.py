@@ -1,4 +1,4 @@
-"""Folders of finished labelers: filled beside their place, and put there whole."""
+"""Folders of students and labelers: what may be replaced, and how it is, whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from pathlib import Path
 
 from relevance_eval.errors import UsageError, storage_error
 
-__all__ = ["check_replaceable", "replaced"]
+__all__ = ["ELSEWHERE", "check_replaceable", "replaced"]
 
-DONE = {"export.json": "exported", "calibration.json": "calibrated"}
+DONE = {
+    "export.json": "labeler that was exported",
+    "calibration.json": "labeler that was calibrated",
+    "training.json": "student that was trained",
+}
+ELSEWHERE = "name another folder with --out"
 OLD = "old"
 SUFFIX = "?" * 8
 """What `mkdtemp` ends a name with: `.labeler-2-abcdefgh` is of `labeler-2`, not of `labeler`."""
@@ -21,18 +26,19 @@ LOCK = "relevance-eval.lock"
 """A file that its process holds locked, so that what a killed one left can be told from work."""
 
 
-def check_replaceable(out: Path, record: str) -> None:
-    """Raises UsageError if there is something else than a labeler that the same verb wrote before.
+def check_replaceable(out: Path, record: str, *marks: str) -> None:
+    """Raises UsageError if there is something else than what the same verb wrote before.
 
     Args:
-        record: name of the file by which its labelers are known.
+        record: name of the file by which its folders are known.
+        marks: names of others, by which a folder is known that is not finished.
     """
-    taken = out.exists() and not (out / record).is_file()
+    taken = out.exists() and not any((out / name).exists() for name in (record, *marks))
     if taken and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(
-            f"this is no labeler that was {DONE[record]} before, and it is kept as it is",
+            f"this is no {DONE[record]} before, and it is kept as it is",
             where=str(out),
-            remedy="name another folder with --out",
+            remedy=ELSEWHERE,
         )
 
 
@@ -57,27 +63,17 @@ def replaced(out: Path) -> Generator[tuple[Path, Path]]:
             new.mkdir()
             work.mkdir()
             yield new, work
-            exchange(new, out, beside / OLD)
+            if out.exists():
+                out.rename(beside / OLD)
+            new.rename(out)
     except OSError as error:
         raise storage_error(error, out) from error
     finally:
         discard(beside, out)
 
 
-def exchange(new: Path, out: Path, old: Path) -> None:
-    """Puts `new` in the place of `out`, or leaves what is there."""
-    try:
-        if out.exists():
-            out.rename(old)
-        new.rename(out)
-    except BaseException:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        raise
-
-
 def discard(beside: Path, out: Path) -> None:
-    """Removes it, but never the only copy of what `out` was."""
+    """Removes it, but puts back what `out` was where nothing has taken its place."""
     old = beside / OLD
     with suppress(OSError):
         if old.exists() and not out.exists():

@@ -24,6 +24,7 @@ import torch
 from relevance_eval.errors import InputError, UsageError, storage_error
 from relevance_eval.evaluators.example import Example, write_examples
 from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.exporters.folders import check_replaceable
 from relevance_eval.exporters.settings import TrainSettings
 from relevance_eval.exporters.students.base import find_base
 from relevance_eval.exporters.students.checkpoint import AGAIN, check_hashes
@@ -42,7 +43,6 @@ PACKAGES = ("torch", "transformers", "accelerate", "peft", "tokenizers", "numpy"
 RECORD = "training.json"
 CHECKPOINTS = "checkpoints"
 HOLDOUT = "holdout.jsonl"
-ELSEWHERE = "name another folder with --out"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def train(
         StorageError: the folder cannot be written.
     """
     started = time.perf_counter()
-    check_ours(folder)
+    check_replaceable(folder, RECORD, CHECKPOINTS, HOLDOUT)
     graded = [e for e in examples if e.judgment is not None and e.judgment.graded]
     hashes = {"settings": settings_hash(settings, seed), "data": data_hash(graded)}
     if restart:
@@ -165,18 +165,6 @@ def save(student: Student, sides: Split, record: Mapping[str, Any], folder: Path
     except OSError as error:
         raise storage_error(error, folder) from error
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-
-
-def check_ours(folder: Path) -> None:
-    """Raises UsageError for a folder of something else: a base model, say, would be lost."""
-    marks = (RECORD, CHECKPOINTS, HOLDOUT)
-    taken = folder.exists() and not any((folder / mark).exists() for mark in marks)
-    if taken and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UsageError(
-            "this is no student that was trained before, and it is kept as it is",
-            where=str(folder),
-            remedy=ELSEWHERE,
-        )
 
 
 def forget(folder: Path) -> None:

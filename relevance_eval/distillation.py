@@ -337,8 +337,9 @@ def trained(
     seed: int,
     resumed: bool,
 ) -> Mapping[str, Any]:
+    from relevance_eval.exporters.folders import ELSEWHERE
     from relevance_eval.exporters.students.checkpoint import AGAIN
-    from relevance_eval.exporters.train import ELSEWHERE, train
+    from relevance_eval.exporters.train import train
 
     examples = [e for path in learned for e in read_examples(path)]
     try:
