@@ -172,7 +172,8 @@ def section(saved: Saved, contrast: ContrastPart) -> Section:
 def estimate(part: Section) -> Estimate:
     label = f"{part.contrast.ranker} − {part.contrast.baseline}"
     found = part.contrast.corrected or part.primary
-    return Estimate(cut(label, 34), found.mean, found.low, found.high, str(part.contrast.verdict))
+    ends = (None, None) if part.contrast.untested else (found.low, found.high)
+    return Estimate(cut(label, 34), found.mean, *ends, str(part.contrast.verdict))
 
 
 def slice_estimate(part: SlicePart) -> Estimate:

@@ -139,6 +139,12 @@ class ContrastPart(Part):
         """As `Contrast.estimated`."""
         return self.settled is not None and self.settled.how != "all"
 
+    @property
+    def untested(self) -> bool:
+        """The budget was spent before a test could say anything: intervals and p-values are of
+        what happens to be known."""
+        return self.settled is not None and self.settled.how == "open"
+
 
 class TookPart(Part):
     p50: float | None
