@@ -10,12 +10,12 @@ from relevance_eval.evaluation import Evaluation
 from relevance_eval.evaluators.judgment import Outcome
 from relevance_eval.evaluators.labelling import LEFT_OUT, Labelling
 
-__all__ = ["comparison_notices", "label_notices"]
+__all__ = ["comparison_notices", "label_notices", "run_notices"]
 
 
 def comparison_notices(evaluation: Evaluation) -> list[str]:
     """Of queries, run files and documents. Ids in them are others' words, and not escaped."""
-    return [*of_queries(evaluation), *of_run_files(evaluation.collected)]
+    return [*of_queries(evaluation), *run_notices(evaluation.collected)]
 
 
 def of_queries(evaluation: Evaluation) -> Iterator[str]:
@@ -29,7 +29,8 @@ def of_queries(evaluation: Evaluation) -> Iterator[str]:
         )
 
 
-def of_run_files(collected: Collected) -> Iterator[str]:
+def run_notices(collected: Collected) -> Iterator[str]:
+    """Of run files and the documents in them."""
     if collected.absent:
         kept = any(q.id == collected.absent[0] for q in collected.queries)
         how = "count as if nothing was found for them" if kept else "are left out"

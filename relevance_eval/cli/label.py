@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from relevance_eval.cli.options import FILE, Session, Sources, common, sources
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["label"]
 
@@ -26,10 +30,11 @@ def label(session: Session, given: Sources, out: Path | None) -> None:
     there the next time.
     """
     from relevance_eval.answer import envelope, labels_result
-    from relevance_eval.cli.tables import show_labels
+    from relevance_eval.cli.tables import show_labels, show_notices
     from relevance_eval.collected import collect
     from relevance_eval.evaluation import grade
     from relevance_eval.evaluators.qrels import read_people, write_qrels
+    from relevance_eval.notices import label_notices, run_notices
     from relevance_eval.results import hard_grades
 
     project = session.project(required=given.corpus is None)
@@ -40,5 +45,11 @@ def label(session: Session, given: Sources, out: Path | None) -> None:
     labelling = grade(project, collected, session.console.task, labeler=chosen, people=people)
     if out:
         write_qrels(out, hard_grades(labelling.by_id(collected.pairs)))
-    answer = envelope("label", project.hash, labels_result(labelling))
-    session.console.answer(answer, lambda console: show_labels(console, labelling, chosen.name))
+    notices = [*run_notices(collected), *label_notices(labelling)]
+    result = labels_result(labelling) | {"notices": notices}
+
+    def show(console: Console) -> None:
+        show_labels(console, labelling, chosen.name)
+        show_notices(console, run_notices(collected))
+
+    session.console.answer(envelope("label", project.hash, result), show)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -35,7 +35,7 @@ from relevance_eval.meeting import Meeting
 from relevance_eval.notices import comparison_notices, label_notices
 from relevance_eval.thrift import settled_text
 
-__all__ = ["show_agreement", "show_comparison", "show_labels", "show_pull"]
+__all__ = ["show_agreement", "show_comparison", "show_labels", "show_notices", "show_pull"]
 
 CORRECTIONS = {"holm": "Holm", "maxt": "MaxT"}
 COLOURS = {
@@ -69,8 +69,7 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
         out.print(
             f"{judge.labelling.bought:,} more bought of pairs that people graded, to compare both"
         )
-    for notice in comparison_notices(evaluation):
-        out.print(f"[yellow]{cell(notice)}[/]")
+    show_notices(out, comparison_notices(evaluation))
     for run in evaluation.collected.runs:
         show_problems(out, run)
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in evaluation.seconds.items())
@@ -283,7 +282,11 @@ def show_labels(out: Console, labelling: Labelling, labeler: str) -> None:
     )
     if labelling.skipped:
         out.print(f"labels of the pool that were not used: {labelling.skipped:,}")
-    for notice in label_notices(labelling):
+    show_notices(out, label_notices(labelling))
+
+
+def show_notices(out: Console, notices: Iterable[str]) -> None:
+    for notice in notices:
         out.print(f"[yellow]{cell(notice)}[/]")
 
 

@@ -266,6 +266,15 @@ def test_label_writes_qrels_that_compare_as_grades(cli: Cli, answer: Answer, fol
     assert answer("label", "a.run", *FILES, cwd=folder)["reused"] == 4
 
 
+def test_label_tells_what_is_left_out(cli: Cli, answer: Answer, folder: Path) -> None:
+    assert answer("label", "a.run", *FILES, cwd=folder)["notices"] == []
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write('{"id": "q3", "text": "parking"}\n')
+    says = "queries that are in no run file, such as q3, and are left out: 1"
+    assert says in cli("label", "a.run", *FILES, cwd=folder).stdout
+    assert answer("label", "a.run", *FILES, cwd=folder)["notices"] == [says]
+
+
 def test_one_query_gives_a_result_without_an_interval(
     answer: Answer, folder: Path, compare_words: tuple[str, ...]
 ) -> None:
