@@ -154,6 +154,7 @@ def test_a_budget_is_kept_to_and_told(cli: Cli, lists: Path) -> None:
     for unknown in ("p = 1", "4 times in 5", " the same, "):  # no test could be made
         assert unknown not in first
         assert unknown not in page[page.index("<h1>") : page.index("<h2>")]
+    assert "with its 95 % interval" not in page
     assert "1.0000" not in page[page.index("p, permutation") : page.index("Query by query")]
 
 
