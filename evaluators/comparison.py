@@ -89,6 +89,8 @@ class Contrast:
             by choice.
         slices: the primary measure by tag and value of the queries.
         settled: how few labels settled the verdict; None where all are known.
+        per_query: query id to the difference as estimated by few labels, which is not always that
+            of the rankers' values: these are by the first baseline. None where all are known.
     """
 
     baseline: str
@@ -99,6 +101,7 @@ class Contrast:
     flip_risk: float | None = None
     slices: Sequence[Slice] = ()
     settled: Settled | None = None
+    per_query: Mapping[str, float] | None = None
 
     @property
     def estimated(self) -> bool:

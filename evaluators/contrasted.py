@@ -22,6 +22,7 @@ from relevance_eval.evaluators.statistics.prediction_powered import (
     Sample,
     prediction_powered,
 )
+from relevance_eval.evaluators.statistics.spread import below
 
 __all__ = [
     "Apart",
@@ -206,18 +207,18 @@ def equivalence_p(difference: Powered, margin: float) -> float:
     but 1 below five audited queries, as in the test of uncorrected differences.
     """
     if difference.error == 0 and margin > 0:
-        return 0.0 if abs(difference.interval.mean) < margin and enough(difference) else 1.0
+        return 0.0 if below(abs(difference.interval.mean), margin) and enough(difference) else 1.0
     return difference.equivalence_p(margin)
 
 
 def non_inferiority_p(difference: Powered, margin: float) -> float:
     """p that the ranker is worse by `margin` or more, one-sided; without spread as above."""
-    above = difference.interval.mean + margin
+    mean = difference.interval.mean
     if difference.error is None:
         return 1.0
     if difference.error == 0:
-        return 0.0 if above > 0 and enough(difference) else 1.0
-    return float(special.stdtr(difference.degrees, -above / difference.error))
+        return 0.0 if below(-mean, margin) and enough(difference) else 1.0
+    return float(special.stdtr(difference.degrees, -(mean + margin) / difference.error))
 
 
 def enough(difference: Powered) -> bool:

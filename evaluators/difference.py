@@ -60,7 +60,9 @@ class Difference:
         p_equivalent: of a difference of the rule's margin or more, corrected likewise by Holm.
         p_non_inferior: of a ranker that is worse by the rule's margin or more, one-sided, alone.
         wins, ties, losses: queries on which the ranker is better, the same, worse.
-        detectable: the true difference that this set finds with 80 % power at level alpha.
+        detectable: the true difference that this set finds with 80 % power or more, at the level
+            alpha over the number of differences that are tested together (Bonferroni's; the other
+            corrections find more).
         queries_for_target: queries to find a true difference of the plan's target likewise, going
             by the spread seen here; None below two queries.
         noise: of the labels, or None if they are certain or not drawn for this measure.
@@ -127,8 +129,9 @@ def differences(
     """
     kept = list(places) or [np.ones(len(c), dtype=np.bool_) for c in columns]
     noisy = list(drawn) or [None] * len(columns)
+    level = plan.rule.alpha / max(len(columns), 1)
     found = [
-        alone(column[k], measure, plan, margin, None if d is None else d[:, k])
+        alone(column[k], measure, plan, margin, None if d is None else d[:, k], level)
         for column, k, d in zip(columns, kept, noisy, strict=True)
     ]
     p_values = [d.p_sign_flip for d in found]
@@ -151,8 +154,9 @@ def alone(
     plan: Plan,
     margin: float,
     drawn: npt.NDArray[np.float64] | None,
+    level: float,
 ) -> Difference:
-    """The difference before any correction."""
+    """The difference before any correction, but for what could be found: that is at `level`."""
     student = resampled = Interval(0.0, None, None)
     if len(column):
         student = mean_interval(column)
@@ -160,10 +164,9 @@ def alone(
     queries = farther(student, resampled)
     noise = None if drawn is None else label_noise(drawn, column)
     total = widened(queries, noise)
-    alpha = plan.rule.alpha
     needed = None
     if len(column) > 1:
-        needed = queries_needed(standard_deviation(column), plan.target, alpha=alpha)
+        needed = queries_needed(standard_deviation(column), plan.target, alpha=level)
     p = sign_flip_p(column, seed=plan.seed, permutations=plan.permutations)
     return Difference(
         measure=measure,
@@ -185,7 +188,7 @@ def alone(
         wins=int(np.count_nonzero(column > 0)),
         ties=int(np.count_nonzero(column == 0)),
         losses=int(np.count_nonzero(column < 0)),
-        detectable=smallest_detectable(column, alpha=alpha),
+        detectable=smallest_detectable(column, alpha=level),
         queries_for_target=needed,
         noise=noise,
     )

@@ -39,7 +39,7 @@ def label_noise(drawn: Floats, column: Floats) -> LabelNoise:
     """Noise of the mean of differences.
 
     Args:
-        drawn: differences under each set of labels, shape [draws, n].
+        drawn: differences under each set of labels, shape [draws, n], of two draws or more.
         column: the measured ones, shape [n].
     """
     if not len(column):

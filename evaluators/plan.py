@@ -30,7 +30,8 @@ class Plan:
         baselines: how many of the first rankers are baselines, 1 or more.
         target: a difference for which the number of queries needed is told, above 0.
         resamples: bootstrap samples of the interval of a difference.
-        label_draws: sets of labels drawn from the grade distributions; 0 takes labels as certain.
+        label_draws: sets of labels drawn from the grade distributions, 2 or more; 0 takes labels as
+            certain.
     """
 
     primary: Measure = field(default_factory=lambda: parse_measure("EnDCG@10"))

@@ -29,7 +29,7 @@ class Finding:
 
     Attributes:
         bar: the least quadratic-weighted kappa with people that is good enough, -1 to 1.
-        kappa: what was found, with its 95 % interval; None where nobody has graded.
+        kappa: what was found, with its 95 % interval; None where there is none.
         queries: how many the interval was drawn from.
         reason: one sentence for people to read.
     """
@@ -58,6 +58,11 @@ def decide_trust(agreement: Agreement | None, bar: float) -> Finding:
         reason = "no person has graded a sample: how far the labeler agrees with people is unknown"
         return Finding(Trust.UNKNOWN, bar, None, 0, reason)
     kappa, queries = agreement.quadratic_kappa, agreement.queries
+    grades = {grade for grade, row in enumerate(agreement.confusion) if any(row)}
+    if len(grades) == 1 and agreement.confusion[min(grades)][min(grades)] == agreement.pairs:
+        # Nothing to disagree about by chance: kappa, which is 0 there, says nothing.
+        reason = f"people and the labeler gave grade {min(grades)} to all: no kappa comes of that"
+        return Finding(Trust.UNKNOWN, bar, None, queries, reason)
     if kappa.low is None or kappa.high is None or queries < FEWEST_QUERIES:
         reason = f"people graded {queries} queries, and {FEWEST_QUERIES} are the least to judge by"
         return Finding(Trust.UNKNOWN, bar, kappa, queries, reason)

@@ -274,6 +274,7 @@ def contrast_result(contrast: Contrast, judge: Judge | None = None) -> dict[str,
         "corrected": corrected_result(found) if found else None,
         "flip_risk": contrast.flip_risk,
         "settled": settled_result(contrast.settled) if contrast.settled else None,
+        "per_query": dict(contrast.per_query) if contrast.per_query is not None else None,
         "differences": {m: difference_result(d) for m, d in contrast.differences.items()},
         "slices": [
             slice_result(s) | ({"verdict": UNTRUSTED} if distrusted else {})

@@ -269,9 +269,15 @@ def measures_of(old: RankerPart, new: RankerPart, *, ruled: bool, pool: bool) ->
     """`pool`: whether all found and graded the same, so that ideals are the same too."""
     for measure, interval in new.measures.items():
         if measure in old.measures:
-            kept = pool or measure.partition("@")[0] in OF_THE_LIST_ALONE
+            kept = pool or is_of_the_list(measure)
+            # Queries are left out where a search failed, or where nothing of use was found.
+            kept = kept and old.per_query[measure].keys() == new.per_query[measure].keys()
             before = old.measures[measure].mean
             yield Pairing(new.name, measure, before, interval.mean, ruled and kept)
+
+
+def is_of_the_list(measure: str) -> bool:
+    return measure.partition("@")[0] in OF_THE_LIST_ALONE
 
 
 def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> Iterator[str]:
@@ -292,8 +298,13 @@ def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> It
         return
     if any(a.state is State.UNKNOWN and a.name in RULES for a in found.aspects):
         yield "One of the two does not tell how it was measured: take care with their means."
-    if any(not p.comparable for p in pairings):
-        names = sorted({p.measure for p in pairings if not p.comparable})
+    names = sorted({p.measure for p in pairings if not p.comparable})
+    if any(is_of_the_list(name) for name in names):
+        yield (
+            f"Some queries count in one of the two alone: means of {listed(names)} are over other "
+            "queries. The differences between rankers hold within each comparison."
+        )
+    elif names:
         yield (
             f"Other documents were found or graded, and so the ideal of {listed(names)} is "
             "another: even an unchanged ranker's means move. The differences between rankers hold "

@@ -230,7 +230,8 @@ class CompareConfig(Section):
         target: a difference of the primary measure; how many queries would show it is told.
         permutations: random sign patterns of the permutation test.
         resamples: bootstrap samples of the interval of a difference.
-        label_draws: sets of labels drawn from the grade distributions; 0 takes labels as certain.
+        label_draws: sets of labels drawn from the grade distributions, 2 or more; 0 takes labels as
+            certain.
         seed: of the permutation test, the bootstrap and the drawing of labels.
         labels: `all` grades the whole pool; `exact` stops when no other labels could change a
             verdict; `decisive` draws those that matter most, and stops when the others would not,
@@ -263,6 +264,13 @@ class CompareConfig(Section):
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     forecaster: str | None = None
     audit: Path | None = None
+
+    @field_validator("label_draws")
+    @classmethod
+    def draws_that_spread(cls, draws: int) -> int:
+        if draws == 1:
+            raise ValueError("one set of labels has no spread: 0 for none, or 2 or more")
+        return draws
 
 
 class GateConfig(Section):

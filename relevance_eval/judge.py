@@ -312,6 +312,9 @@ def replaced(contrast: Contrast, comparison: Comparison, judge: Judge) -> Contra
         mean=interval.mean,
         low=interval.low,
         high=interval.high,
+        low_queries=interval.low,
+        high_queries=interval.high,
+        noise=None,  # people's grades have none, and the labeler's error is in the interval
         p_corrected=found.p_corrected,
         p_equivalent=found.p_equivalent,
         p_non_inferior=found.p_non_inferior,

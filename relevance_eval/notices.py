@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from relevance_eval.collected import Collected
 from relevance_eval.evaluation import Evaluation
 from relevance_eval.evaluators.judgment import Outcome
 from relevance_eval.evaluators.labelling import LEFT_OUT, Labelling
+from relevance_eval.evaluators.query import Query
+from relevance_eval.evaluators.slices import FEWEST_QUERIES
 
-__all__ = ["comparison_notices", "label_notices", "run_notices"]
+__all__ = ["comparison_notices", "label_notices", "run_notices", "slice_notices"]
 
 
 def comparison_notices(evaluation: Evaluation) -> list[str]:
@@ -47,6 +49,19 @@ def run_notices(collected: Collected) -> Iterator[str]:
             f"documents of the rankers that were not found, such as {missing[0]}, and count as "
             f"unjudged: {len(missing):,}"
         )
+
+
+def slice_notices(names: Sequence[str], queries: Sequence[Query]) -> Iterator[str]:
+    """Of values of the gate's tags that no check guards."""
+    for name in names:
+        tag, _, value = name.partition("=")
+        counts = Counter(q.tags[tag] for q in queries if tag in q.tags)
+        small = sorted(v for v, count in counts.items() if count < FEWEST_QUERIES)
+        if small and not value:
+            yield (
+                f"values of {tag} with fewer than {FEWEST_QUERIES} queries, such as {small[0]}, "
+                f"which no check guards: {len(small):,}"
+            )
 
 
 def label_notices(labelling: Labelling) -> Iterator[str]:

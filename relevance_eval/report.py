@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from relevance_eval.changed import Changes
 from relevance_eval.figures import Bars, Estimate, Forest, bars, forest
@@ -28,6 +29,8 @@ __all__ = ["report_html"]
 TEMPLATE = "report.html.j2"
 LONGEST = 160
 """Characters of a title or a query that are shown."""
+LONGEST_SENTENCE = 1000
+"""Characters of a sentence of ours, which may name a ranker or quote a query's id."""
 MOST_QUERIES = 1000
 """Rows of the table of all queries; beyond it the saved files have the rest."""
 TIE = 1e-9
@@ -118,6 +121,7 @@ def report_html(saved: Saved, changes: Changes | None = None, against: str = "")
         "p_value": p_value,
         "share": share,
         "settled": settled,
+        "sentence": sentence,
     }
     return environment.get_template(TEMPLATE).render(values(saved, changes, against))
 
@@ -153,6 +157,8 @@ def values(saved: Saved, changes: Changes | None, against: str) -> dict[str, Any
 def section(saved: Saved, contrast: ContrastPart) -> Section:
     primary = contrast.differences[saved.result.plan.primary]
     before, after = saved.values(contrast.baseline), saved.values(contrast.ranker)
+    if contrast.per_query is not None:
+        after = {q: before[q] + d for q, d in contrast.per_query.items()}
     both = [q for q in saved.queries if q in before and q in after]
     rows = [QueryRow(q, saved.queries[q].text, before[q], after[q]) for q in both]
     rows.sort(key=lambda row: row.after - row.before)
@@ -251,6 +257,11 @@ def problems(rankers: Sequence[RankerPart]) -> Iterator[tuple[str, str, str]]:
 def shown(value: Any) -> Any:
     """Texts of others on one line, without what cannot be seen or turns the direction."""
     return cut(value, LONGEST) if type(value) is str else value
+
+
+def sentence(text: str) -> Markup:
+    """A whole sentence of ours, escaped: `shown` does not cut what is marked."""
+    return escape(cut(text, LONGEST_SENTENCE))
 
 
 def cut(text: str, longest: int) -> str:

@@ -130,6 +130,7 @@ class ContrastPart(Part):
     corrected: CorrectedPart | None = None
     flip_risk: float | None
     settled: SettledPart | None = None
+    per_query: dict[str, float] | None = None
     differences: dict[str, DifferencePart]
     slices: list[SlicePart]
     changed_most: list[ChangePart]

@@ -253,6 +253,7 @@ def contrasts(
                 changes=changes(summaries[baseline], after, queries, plan),
                 slices=sliced[place] if settled[place].how in SAMPLED else (),
                 settled=settled[place],
+                per_query=dict(zip(before, columns[place].tolist(), strict=True)),
             )
         )
     return found

@@ -9,6 +9,7 @@ from scipy import special
 
 from relevance_eval.evaluators.decisive.sample import Estimate
 from relevance_eval.evaluators.plan import Plan
+from relevance_eval.evaluators.statistics.spread import below, standard_deviation
 from relevance_eval.evaluators.verdict import Verdict, decide
 
 __all__ = ["LIKELY", "likely_losses", "likely_verdicts"]
@@ -61,7 +62,7 @@ def likely_range(
     count = len(estimate.column)
     mean = math.fsum(estimate.column) / count
     noise = math.sqrt(math.fsum(estimate.variances)) / count
-    seen = float(estimate.column.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    seen = standard_deviation(estimate.column) / math.sqrt(count) if count > 1 else 0.0
     own = math.sqrt(max(seen**2 - noise**2, (seen / 2) ** 2))
     reach = noise * float(special.ndtri(1 - LIKELY / looks / 2))
     low, high = mean - reach, mean + reach
@@ -73,7 +74,7 @@ def verdict_at(
 ) -> Verdict:
     """By the t-test and two one-sided ones, each p-value times `tested`."""
     if error == 0 or count < 2:
-        return Verdict.EQUIVALENT if abs(mean) < margin else Verdict.INCONCLUSIVE
+        return Verdict.EQUIVALENT if below(abs(mean), margin) else Verdict.INCONCLUSIVE
     return decide(
         difference=mean,
         p=min(1.0, tested * 2 * float(special.stdtr(count - 1, -abs(mean) / error))),

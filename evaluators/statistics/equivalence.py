@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from relevance_eval.evaluators.statistics.spread import standard_deviation
+from relevance_eval.evaluators.statistics.spread import below, standard_deviation
 
 __all__ = ["equivalence_p"]
 
@@ -31,5 +31,5 @@ def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
     mean = math.fsum(differences) / count
     error = standard_deviation(differences) / math.sqrt(count)
     if error == 0:
-        return 0.0 if abs(mean) < margin and count >= FEWEST else 1.0
+        return 0.0 if below(abs(mean), margin) and count >= FEWEST else 1.0
     return float(special.stdtr(count - 1, (abs(mean) - margin) / error))

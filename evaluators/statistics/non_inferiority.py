@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from relevance_eval.evaluators.statistics.equivalence import FEWEST
-from relevance_eval.evaluators.statistics.spread import standard_deviation
+from relevance_eval.evaluators.statistics.spread import below, standard_deviation
 
 __all__ = ["non_inferiority_p"]
 
@@ -28,8 +28,8 @@ def non_inferiority_p(differences: npt.NDArray[np.float64], margin: float) -> fl
     count = len(differences)
     if count < 2:
         return 1.0
-    above = math.fsum(differences) / count + margin
+    mean = math.fsum(differences) / count
     error = standard_deviation(differences) / math.sqrt(count)
     if error == 0:
-        return 0.0 if above > 0 and count >= FEWEST else 1.0
-    return float(special.stdtr(count - 1, -above / error))
+        return 0.0 if below(-mean, margin) and count >= FEWEST else 1.0
+    return float(special.stdtr(count - 1, -(mean + margin) / error))

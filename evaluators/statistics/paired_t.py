@@ -24,6 +24,6 @@ def paired_t_p(differences: npt.NDArray[np.float64]) -> float:
     if count < 2 or not differences.any():
         return 1.0
     spread = standard_deviation(differences)
-    if spread <= 1e-15 * abs(mean):
+    if spread == 0:
         return 0.0
     return float(2 * special.stdtr(count - 1, -abs(mean) / (spread / math.sqrt(count))))

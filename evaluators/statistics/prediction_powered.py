@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from relevance_eval.evaluators.statistics.interval import Interval
+from relevance_eval.evaluators.statistics.spread import beyond_rounding
 
 __all__ = ["FOLDS", "Powered", "Sample", "prediction_powered"]
 
@@ -145,7 +146,7 @@ def prediction_powered(
     return Powered(
         interval=around(corrected.mean, narrow),
         people=around(alone.mean, wide),
-        error=math.sqrt(corrected.variance) if known else None,
+        error=beyond_rounding(math.sqrt(corrected.variance), people) if known else None,
         degrees=degrees,
         weight=float(fitted.mean()) if len(fitted) else 0.0,
         correlation=correlation(people, values, sample.probability),

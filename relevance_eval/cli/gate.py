@@ -109,6 +109,7 @@ def gate(
     from relevance_eval.cli.compare import compared, published
     from relevance_eval.evaluators.gate import check_slices
     from relevance_eval.judge import ruled
+    from relevance_eval.notices import slice_notices
     from relevance_eval.provenance import made_of
     from relevance_eval.results import write_evaluation
 
@@ -137,14 +138,17 @@ def gate(
     ruling = ruled(evaluation.comparison, evaluation.judge, wanted)
     code = exit_code(ruling.decision, settings.inconclusive)
     result = comparison_result(evaluation, made_of(project, evaluation, given.rankers))
-    result |= {"gate": gate_result(wanted, ruling, code)}
+    notices = [*slice_notices(wanted.slices, evaluation.collected.queries)]
+    result |= {"gate": gate_result(wanted, ruling, code), "notices": [*result["notices"], *notices]}
     answer = envelope("gate", project.hash, result)
     folder: Path | None = None
     try:
         folder = write_evaluation(project.home, evaluation, answer)
     finally:  # labels and searches are paid for: the answer is shown though the disk is full
         with annotated(session, ruling):
-            session.console.answer(answer, lambda out: show(out, ruling, evaluation, folder))
+            session.console.answer(
+                answer, lambda out: show(out, ruling, evaluation, notices, folder)
+            )
     write_files(ruling, answer, settings, junit, summary)
     if publish:
         published(session, project, answer)
@@ -232,11 +236,18 @@ def annotated(session: Session, ruling: Ruling) -> Generator[None]:
         click.echo(line)
 
 
-def show(out: Console, ruling: Ruling, evaluation: Evaluation, folder: Path | None) -> None:
+def show(
+    out: Console,
+    ruling: Ruling,
+    evaluation: Evaluation,
+    notices: Sequence[str],
+    folder: Path | None,
+) -> None:
     from relevance_eval.cli.ruling_table import show_ruling
-    from relevance_eval.cli.tables import show_comparison
+    from relevance_eval.cli.tables import show_comparison, show_notices
 
     show_ruling(out, ruling)
+    show_notices(out, notices)
     out.print()
     show_comparison(out, evaluation, folder)
 

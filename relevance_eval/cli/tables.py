@@ -220,7 +220,7 @@ def show_slices(out: Console, contrast: Contrast) -> None:
             f"{found.queries}",
             f"{found.mean:+.3f}",
             f"{found.low_queries:+.3f} to {found.high_queries:+.3f}",
-            f"{found.p_corrected:.4f}",
+            p_text(found.p_corrected).removeprefix("p ").removeprefix("= "),
             f"[{COLOURS[part.verdict]}]{part.verdict.value}[/]{'*' if part.in_doubt else ''}",
         )
     out.print(table)

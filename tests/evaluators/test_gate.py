@@ -152,6 +152,15 @@ def test_a_slice_that_shows_no_loss_tells_how_large_a_one_it_would_have_shown(
     assert check.detail.endswith("would be seen 4 times in 5")
 
 
+def test_the_more_is_tested_the_larger_a_loss_must_be_to_be_seen() -> None:
+    alone = compared(MIXED, OTHER).contrasts[0]
+    both = compared(MIXED, OTHER, OTHER).contrasts[0]
+    one, two = (c.differences["RR"].detectable for c in (alone, both))
+    assert one
+    assert two
+    assert 1.05 * one < two < 1.3 * one
+
+
 def test_a_slice_whose_queries_failed_is_inconclusive() -> None:
     after = [1] * 10 + [-2] * 10 + [1] * 4
     gate = Gate("not worse", slices=("band=tail",), unanswered=1.0)
@@ -207,6 +216,18 @@ def test_the_servers_time_is_held_to_the_baselines(budget: float, decision: str)
     gate = Gate("not worse", latency_ratio=budget)
     (_, check) = rule(compared(MIXED, FIRST, took=(10, 30)), gate).checks
     assert (check.detail, check.decision) == ("30 ms, baseline 10 ms", decision)
+
+
+def test_a_ratio_that_is_met_exactly_is_kept() -> None:
+    gate = Gate("not worse", latency_ratio=1.15)  # 1.15 · 100 is less than 115 in floating point
+    (_, check) = rule(compared(MIXED, FIRST, took=(100, 115)), gate).checks
+    assert check.decision is Decision.PASSED
+
+
+def test_a_share_that_is_met_exactly_is_kept() -> None:
+    gate = Gate("not worse", zero_results=0.29)
+    (_, check) = rule(compared([1] * 100, [-1] * 29 + [1] * 71), gate).checks
+    assert (check.detail, check.decision) == ("29 of 100 queries have none", Decision.PASSED)
 
 
 def test_a_baseline_of_no_milliseconds_counts_as_one() -> None:

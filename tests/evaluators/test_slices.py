@@ -14,7 +14,7 @@ from relevance_eval.evaluators.measures import parse_measure
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.slices import slice_places, slices
-from relevance_eval.evaluators.verdict import Verdict
+from relevance_eval.evaluators.verdict import Rule, Verdict
 
 MakeRun = Callable[..., Run]
 PLAN = Plan(primary=parse_measure("RR"), permutations=1000, resamples=1000)
@@ -118,5 +118,8 @@ def test_a_slice_that_label_noise_could_undo_is_in_doubt() -> None:
     (certain,) = slices([column], queries, PLAN, margin=0.01, drawn=[None])[0]
     assert (doubtful.verdict, doubtful.in_doubt) == (Verdict.BETTER, True)
     assert (certain.verdict, certain.in_doubt) == (Verdict.BETTER, False)
+    people = np.array([0.4, -0.1, 0.5, -0.1, 0.3, 0.3, 0.4, -0.1])
+    (wide,) = slices([people], queries, replace(PLAN, rule=Rule(0.2, 0)), margin=0, drawn=[None])[0]
+    assert (wide.verdict, wide.in_doubt) == (Verdict.BETTER, False)
     (flat,) = slices([column * 0], queries, PLAN, margin=0.01, drawn=[draws])[0]
     assert not flat.in_doubt

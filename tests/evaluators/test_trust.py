@@ -65,6 +65,16 @@ def test_a_labeler_that_grades_the_other_way_round_is_untrusted() -> None:
     assert decide_trust(agreement(20, "3210"), 0.0).trust is Trust.UNTRUSTED
 
 
+def test_one_grade_for_all_by_both_tells_nothing() -> None:
+    people = {f"q{n}": {"d": 0, "e": 0} for n in range(20)}
+    judged = {q: {i: Judgment.certain("m", 0) for i in grades} for q, grades in people.items()}
+    found = decide_trust(agree(people, judged, resamples=200), 0.2)
+    assert (found.trust, found.kappa) == (Trust.UNKNOWN, None)
+    assert "gave grade 0 to all" in found.reason
+    judged["q0"]["d"] = Judgment.certain("m", 3)
+    assert decide_trust(agree(people, judged, resamples=200), 0.2).trust is Trust.UNTRUSTED
+
+
 @pytest.mark.parametrize("bar", [-1.1, 2.0, float("nan")])
 def test_a_bar_that_is_no_kappa_is_told(bar: float) -> None:
     with pytest.raises(UsageError, match="is no kappa"):

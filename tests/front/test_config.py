@@ -52,6 +52,7 @@ def test_a_key_that_is_not_known(
         ("[compare]\ndepth = 0", 2, "compare.depth: Input should be greater than or equal to 1"),
         ("[compare]\nalpha = 1.0", 2, "compare.alpha: Input should be less than 1"),
         ("[compare]\nrelevant = 4", 2, "compare.relevant: Input should be less than or equal to 3"),
+        ("[compare]\nlabel_draws = 1", 2, "compare.label_draws: one set of labels has no spread"),
         ("[compare]\nno_gain = 'one'", 2, "compare.no_gain: Input should be 'zero' or 'skip'"),
         ("[elasticsearch]\nheap = '1t'", 2, "elasticsearch.heap: String should match pattern"),
         ("[embedders.e]\npooling = 'cls'", 1, "embedders.e.model: Field required"),

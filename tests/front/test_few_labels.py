@@ -8,9 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
+
+from relevance_eval.report import section
+from relevance_eval.saved import newest, read_saved
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 Answer = Callable[..., dict[str, Any]]
@@ -314,6 +318,13 @@ def test_the_same_lists_differ_by_nothing_whatever_is_forecast(
     found = answer("compare", *runs, "--baselines", "2", *audited(cli, lists, 0), cwd=lists)
     assert [c["verdict"] for c in found["comparisons"]] == ["worse", "better"]
     values = {r["name"]: r["per_query"]["EnDCG@10"] for r in found["rankers"]}
+    page = read_saved(newest(lists / ".relevance-eval" / "results"))
+    for contrast in found["comparisons"]:  # as its own labels tell it, not the first baseline's
+        mean = contrast["differences"]["EnDCG@10"]["mean"]
+        assert fmean(contrast["per_query"].values()) == pytest.approx(mean, abs=1e-9)
+        (part,) = [c for c in page.result.comparisons if c.baseline == contrast["baseline"]]
+        rows = section(page, part).rows
+        assert fmean(r.after - r.before for r in rows) == pytest.approx(mean, abs=1e-9)
     assert all(values["half"][q] == values["good"][q] for q in values["good"] if int(q[1:]) % 2)
     for contrast in found["comparisons"]:
         corrected, alone = contrast["corrected"], contrast["corrected"]["people_alone"]
@@ -328,6 +339,7 @@ def test_a_gate_of_few_labels_is_decided_by_people(cli: Cli, lists: Path) -> Non
     result = json.loads(cli(*gate, *people, cwd=lists).stdout)["result"]
     assert result["gate"]["decision"] == "passed"
     assert result["trust"]["trust"] == "untrusted"
+    assert "labels taken as they are" not in result["gate"]["checks"][0]["detail"]
     path = lists / "audit.json"
     draw = json.loads(path.read_text())
     path.write_text(json.dumps(draw | {"seed": 7}))

@@ -106,6 +106,19 @@ def test_the_configuration_decides_and_options_override_it(
     assert answer(*undecided, cwd=set_of_24)["gate"]["exit_code"] == 0
 
 
+def test_a_value_too_rare_to_guard_is_told(cli: Cli, answer: Answer, set_of_24: Path) -> None:
+    lines = (set_of_24 / "queries.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows[:4]:
+        row["band"] = "torso"
+    (set_of_24 / "queries.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    guarded = words("worst", "best", "--slice", "band")
+    says = "values of band with fewer than 5 queries, such as torso, which no check guards: 1"
+    assert answer(*guarded, cwd=set_of_24)["notices"][-1] == says
+    assert says in " ".join(cli(*guarded, cwd=set_of_24, env=QUIET).stdout.split())
+    assert answer(*words("worst", "best", "--slice", "band=head"), cwd=set_of_24)["notices"] == []
+
+
 def test_json_says_the_decision_and_the_folder_keeps_it(cli: Cli, set_of_24: Path) -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": ""}
     done = cli(*words("best", "mixed"), "--json", cwd=set_of_24, code=1, env=env)

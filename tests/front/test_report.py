@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relevance_eval.changed import changes_between
 from relevance_eval.cli.compare import compare
 from relevance_eval.errors import InputError, StorageError
 from relevance_eval.figures import Estimate, bars, forest
@@ -168,6 +169,31 @@ def test_against_an_older_comparison_the_page_says_what_changed(
     found = answer("report", "--against", saved, cwd=folder)["changes"]
     states = {aspect["name"]: aspect["state"] for aspect in found["aspects"]}
     assert (states["ranker b"], states["queries"]) == ("changed", "same")
+
+
+def test_what_may_be_put_side_by_side_is_said_in_full(
+    cli: Cli, folder: Path, saved: Path, compared: Callable[..., Path]
+) -> None:
+    (folder / "none.run").write_text("q1 Q0 menu 1 2 none\nq2 Q0 menu 1 2 none\n")
+    page = compared("a.run", "none.run") / "report.html"
+    cli("report", "--against", saved, cwd=folder)
+    changes = changes_between(read_saved(saved), read_saved(page.parent))
+    line = next(x for x in changes.conclusion if x.startswith("Other documents were found"))
+    assert len(line) > 160
+    assert line in Page(page.read_text()).text
+
+
+def test_means_over_other_queries_are_not_comparable(saved: Path) -> None:
+    old = read_saved(saved)
+    rewrite(
+        saved / "comparison.json",
+        lambda found: [r["per_query"]["RR"].pop("q2") for r in found["result"]["rankers"]],
+    )
+    changes = changes_between(old, read_saved(saved))
+    pairings = changes.pairings
+    assert any("means of RR are over other queries" in line for line in changes.conclusion)
+    assert {p.comparable for p in pairings if p.measure == "RR"} == {False}
+    assert {p.comparable for p in pairings if p.measure == "P@5"} == {True}
 
 
 def test_the_same_folder_gives_the_same_bytes(cli: Cli, folder: Path, saved: Path) -> None:

@@ -48,3 +48,12 @@ def test_swapping_the_rankers_gives_the_same_p(sample: npt.NDArray[np.float64]) 
 )
 def test_p_where_there_is_no_spread(differences: list[float], margin: float, p: float) -> None:
     assert equivalence_p(np.array(differences), margin) == p
+
+
+@pytest.mark.parametrize(
+    ("differences", "margin"),
+    [([0.3 - 0.2, 0.4 - 0.3], 0.2), ([0.2 - 0.3] * 10, 0.1)],
+    ids=["a spread of rounding on two queries", "the margin but for rounding"],
+)
+def test_rounding_shows_nothing(differences: list[float], margin: float) -> None:
+    assert equivalence_p(np.array(differences), margin) == 1.0

@@ -46,8 +46,21 @@ def test_a_wider_margin_is_easier_to_keep(sample: npt.NDArray[np.float64]) -> No
         ([0.5] * 5, 0.0, 0.0),
         ([0.5], 0.01, 1.0),
         ([], 0.01, 1.0),
+        ([0.3 - 0.2, 0.4 - 0.3], 0.01, 1.0),
+        ([0.2 - 0.3] * 10, 0.1, 1.0),
     ],
-    ids=["same", "up", "down", "too few", "no margin", "no margin, up", "one query", "no query"],
+    ids=[
+        "same",
+        "up",
+        "down",
+        "too few",
+        "no margin",
+        "no margin, up",
+        "one query",
+        "no query",
+        "a spread of rounding",
+        "the margin but for rounding",
+    ],
 )
 def test_p_where_there_is_no_spread(differences: list[float], margin: float, p: float) -> None:
     assert non_inferiority_p(np.array(differences), margin) == p
