@@ -190,7 +190,9 @@ class Buying:
         """Sends no more, and waits for the answers under way: they are paid for."""
         self.spent.set()
         threads.shutdown(wait=False, cancel_futures=True)
-        wait(sent, timeout=self.chat.settings.timeout)
+        # Nobody tells those that wait of what was cancelled here: it would never be done.
+        under_way = [future for future in sent if not future.cancelled()]
+        wait(under_way, timeout=self.chat.settings.timeout)
 
 
 def of_no_use(chat: Chat, failures: Mapping[str, int]) -> EndpointError:

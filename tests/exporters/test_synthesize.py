@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -15,10 +16,12 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from relevance_eval.errors import BudgetError, ConfigError, EndpointError, InputError
-from relevance_eval.evaluators.document import DEFAULT_FIELDS
+from relevance_eval.evaluators.document import DEFAULT_FIELDS, Document
 from relevance_eval.evaluators.query import read_queries
 from relevance_eval.exporters.endpoints.endpoint import Chat
-from relevance_eval.exporters.settings import Endpoint, SynthesizeSettings
+from relevance_eval.exporters.queries.asking import ask_about, questions_of
+from relevance_eval.exporters.queries.worksheet import Worksheet
+from relevance_eval.exporters.settings import Endpoint, Kind, SynthesizeSettings
 from relevance_eval.exporters.synthesize import Synthesis, foresee, synthesize
 from relevance_eval.plugin.server import Connection, connect
 
@@ -301,6 +304,39 @@ def test_an_endpoint_that_goes_away_loses_no_answer(
     model = Model(queries_about)
     run(serve(model))
     assert len(model.asked) == 3
+
+
+def test_an_error_waits_for_the_answers_under_way_alone(
+    serve: Callable[..., str], tmp_path: Path
+) -> None:
+    model = Model(queries_about)
+    first = threading.Lock()
+
+    def answer(
+        request: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        if first.acquire(blocking=False):
+            return 401, {}, b"who are you"
+        time.sleep(0.5)
+        return model(request, body)
+
+    settings = SynthesizeSettings(kinds=("topic",))
+    wanted: list[tuple[Document, tuple[Kind, ...]]] = [
+        (Document(f"d{n}", {"title": f"About the {s} {n}", "body": s}), ("topic",))
+        for n, s in enumerate(SUBJECTS * 3)
+    ]
+    sheet = Worksheet(tmp_path / "synthesis.jsonl")
+    endpoint = Endpoint(
+        model="m", base_url=f"{serve(answer)}/v1", retries=0, timeout=20, concurrency=2
+    )
+    began = time.monotonic()
+    with (
+        Chat(endpoint, where="[endpoints.small]") as chat,
+        pytest.raises(EndpointError, match="HTTP 401"),
+    ):
+        ask_about(chat, questions_of(wanted, settings, "m"), sheet, run="r", seed=0)
+    assert time.monotonic() - began < 10
+    assert 1 <= len(sheet.answers) == len(model.asked) <= 3
 
 
 def test_what_it_would_take_is_told_without_asking(
