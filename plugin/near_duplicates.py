@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from relevance_eval.evaluators.document import Document
 
-__all__ = ["Content", "is_near_duplicate", "similarity"]
+__all__ = ["Content", "content_of", "is_near_duplicate", "similarity"]
 
 WORDS = 3
 """In a shingle: one word changed of fifty leaves a similarity of about 0.9."""

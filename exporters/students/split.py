@@ -10,6 +10,7 @@ from relevance_eval.errors import InputError
 from relevance_eval.evaluators.example import SEED, Example
 from relevance_eval.evaluators.judgment import PERSON
 from relevance_eval.evaluators.query import wording as wording_of
+from relevance_eval.plugin.near_duplicates import content_of
 
 __all__ = ["Split", "by_people", "split", "wording"]
 
@@ -100,10 +101,11 @@ def together(examples: Iterable[Example]) -> dict[str, str]:
 
 
 def ties(example: Example) -> list[str]:
-    """What a query shares with others that belong to it: its seed document, by id and content."""
+    """What a query shares with others that belong to it: its seed document, by id and by title and
+    body, which a copy in another folder has too."""
     if example.seed is None:
         return []
-    copies = [f"text {example.pair.document.content_hash}"] if example.origin == SEED else []
+    copies = [f"text {content_of(example.pair.document)}"] if example.origin == SEED else []
     return [f"seed {example.seed}", *copies]
 
 

@@ -82,6 +82,21 @@ def test_queries_about_copies_of_one_document_stay_together(seed: int) -> None:
     assert len(held[0]) == len(held[1]) == 6
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_copy_in_another_folder_under_another_name_is_a_copy(seed: int) -> None:
+    def about(number: int, place: str) -> Example:
+        fields = {"title": f"Plan {number}", "body": f"All of plan {number}."}
+        elsewhere = {"folder_path": f"/{place}", "file_name": f"{place}.docx", "author": place}
+        found = example(f"{place} {number}", f"{place} s{number}")
+        copy = Document(f"{place} s{number}", fields | elsewhere)
+        return replace(found, pair=replace(found.pair, document=copy), origin="seed")
+
+    found = halves([about(n, place) for n in range(12) for place in ("drafts", "final")], seed)
+    held = [{e.pair.document.fields["title"] for e in side} for side in vars(found).values()]
+    assert held[0] & held[1] == set()
+    assert len(held[0]) == len(held[1]) == 6
+
+
 def test_queries_that_people_graded_are_held_out_by_a_share_of_their_own() -> None:
     taught = [example(f"t{n}") for n in range(20)]
     human = [example(f"h{n}", labeler="person:ann") for n in range(10)]
