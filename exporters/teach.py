@@ -32,6 +32,9 @@ TOP = 20
 CHARACTERS_PER_TOKEN = 4
 ANSWER_TOKENS = 12
 """Of `{"grade": 2}`, with the white space that some servers' grammars put in."""
+ONCE_ANSWER_TOKENS = "32"
+"""Stands in fingerprints where the setting once stood, at its default: grades that were bought
+then are still found."""
 NO_TEXT = "no text"
 HOPELESS = 20
 TEACHER = "teacher:"
@@ -60,7 +63,9 @@ class Teacher:
     """Grades pairs by asking a language model; one budget for its whole life.
 
     Its fingerprint covers the model's name, every word of the prompt, the guidelines, how much of
-    a document is shown and how the grade is read; not the server, the key or the price.
+    a document is shown and how the grade is read; not the server, the key or the price, nor how
+    long an answer may be: with more room, answers that were cut off are bought again, and no
+    others.
 
     Args:
         guidelines: what counts as relevant in this organisation, for the teacher to read.
@@ -81,7 +86,7 @@ class Teacher:
         self.proven = False
         """Whether it has graded a pair, now or before: then no more need be hoped for."""
         parts = ["teacher", self.name, *self.prompt.identity, json.dumps(SCHEMA)]
-        parts += [settings.logprobs, str(settings.least_mass), str(settings.answer_tokens)]
+        parts += [settings.logprobs, str(settings.least_mass), ONCE_ANSWER_TOKENS]
         self.fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property

@@ -23,7 +23,7 @@ from relevance_eval.exporters.teach import Teacher, open_teacher, teach
 WHERE = "[endpoints.teacher]"
 Make = Callable[..., Any]
 SURE = {"2": 0.75, "1": 0.25}
-READING = ("logprobs", "least_mass", "max_characters")
+READING = ("logprobs", "least_mass", "max_characters", "answer_tokens")
 
 
 @pytest.fixture
@@ -239,6 +239,7 @@ def test_a_judgment_is_reused_exactly_when_nothing_that_it_depends_on_has_change
         teacher(api_key_env="KEY"),
         teacher(concurrency=9, timeout=3, max_requests=5),
         teacher(input_price=1, output_price=2, max_cost=3),
+        teacher(answer_tokens=600),
     ]
     assert {t.fingerprint for t in same} == {teacher().fingerprint}
     other = [
@@ -249,6 +250,19 @@ def test_a_judgment_is_reused_exactly_when_nothing_that_it_depends_on_has_change
         teacher(least_mass=0.1),
     ]
     assert len({t.fingerprint for t in [teacher(), *other]}) == 6
+
+
+def test_more_room_for_answers_buys_again_only_those_that_were_cut_off(
+    canned: Make, completion: Make, some_pairs: Make, store: Judgments
+) -> None:
+    cut = completion("Let me think", finish="length")
+    server = canned(lambda body, n: completion('{"grade": 2}', SURE) if n % 2 else cut)
+    first = label(some_pairs(2, 3), teacher(server.url, concurrency=1), store)
+    assert counts(first) == {"bought": 3, "failed": 3}
+    server = canned(lambda body, n: completion('{"grade": 2}', SURE))
+    again = label(some_pairs(2, 3), teacher(server.url, answer_tokens=600), store)
+    assert counts(again) == {"reused": 3, "bought": 3}
+    assert len(server.bodies) == 3
 
 
 def test_an_estimate_is_near_what_is_sent(
