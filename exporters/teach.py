@@ -51,12 +51,15 @@ class Estimate:
         input_tokens, output_tokens: by rules of thumb, 4 characters a token and 12 tokens an
             answer; the true figures depend on the model's tokenizer and on what it has to say.
         cost: in the currency of the endpoint's prices; 0 without prices.
+        most: what it takes where every answer is as long as it may be, by a count of input tokens
+            that is seldom too low.
     """
 
     requests: int
     input_tokens: int
     output_tokens: int
     cost: float
+    most: Spent
 
 
 class Teacher:
@@ -166,7 +169,8 @@ class Teacher:
         written = sum(len(m.content) for request in requests for m in request.messages)
         read, answered = written // CHARACTERS_PER_TOKEN, len(requests) * ANSWER_TOKENS
         cost = self.budget.price(read, answered)
-        return Estimate(len(requests), read, answered, cost)
+        used = (self.budget.used(r.input_tokens, r.max_tokens) for r in requests)
+        return Estimate(len(requests), read, answered, cost, most=sum(used, Spent()))
 
 
 @dataclass(frozen=True)

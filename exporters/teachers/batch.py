@@ -34,19 +34,17 @@ def custom_id(teacher: Teacher, pair: Pair) -> str:
 def write_batch(path: Path, teacher: Teacher, pairs: Sequence[Pair]) -> Estimate:
     """Writes one request for each distinct pair that has a text; what they would take.
 
+    Nobody counts while a server works a batch off: the budget has to pay for the most that it can
+    take.
+
     Raises:
-        BudgetError: by the estimate, the budget does not pay for all of them.
+        BudgetError: the budget does not pay for all of them, with answers as long as they may be.
         StorageError: the file cannot be written.
     """
     distinct = list({p.key: p for p in pairs if teacher.prompt.document(p.document)}.values())
     estimate = teacher.estimate(distinct)
-    needed = Spent(estimate.requests, estimate.input_tokens, estimate.output_tokens, estimate.cost)
-    if lacking := teacher.budget.lacking(needed):
-        raise BudgetError(
-            f"{needed.requests:,} requests of about {needed.tokens:,} tokens are above {lacking}",
-            where=teacher.where,
-            remedy="raise the limit, or take fewer pairs; nothing was written",
-        )
+    if lacking := teacher.budget.lacking(estimate.most):
+        raise above_budget(estimate.most, lacking, teacher.where)
     write_rows(
         path,
         (
@@ -60,6 +58,15 @@ def write_batch(path: Path, teacher: Teacher, pairs: Sequence[Pair]) -> Estimate
         ),
     )
     return estimate
+
+
+def above_budget(most: Spent, lacking: str, where: str) -> BudgetError:
+    price = f" and cost {most.cost:,.4f}" if most.cost else ""
+    return BudgetError(
+        f"{most.requests:,} requests may take {most.tokens:,} tokens{price}, above {lacking}",
+        where=where,
+        remedy="raise the limit, lower answer_tokens, or take fewer pairs; nothing was written",
+    )
 
 
 class BatchAnswers:

@@ -130,6 +130,7 @@ def foresee(
         "pairs": len(distinct),
         "reused": len(known),
         "estimate": amounts(estimate),
+        "most": amounts(estimate.most),
         "file": str(batch) if batch else None,
     }
 
@@ -138,6 +139,7 @@ def foresee(
         console.print(
             f"about {told(estimate)} for the rest, by {one_line(teacher.name)}", markup=False
         )
+        console.print(f"at the most {told(estimate.most)}", markup=False)
         if batch:
             console.print(f"the requests are in {one_line(batch)}", markup=False, soft_wrap=True)
 

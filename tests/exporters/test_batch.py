@@ -136,7 +136,7 @@ def test_a_batch_above_the_budget_is_not_written(
 ) -> None:
     with complains(
         BudgetError,
-        "4 requests of about",
+        "4 requests may take",
         code=2,
         where=WHERE,
         remedy="nothing was written",
@@ -144,6 +144,28 @@ def test_a_batch_above_the_budget_is_not_written(
         write_batch(tmp_path / "in.jsonl", teacher(max_requests=3), some_pairs(2, 2))
     assert "max_requests = 3" in caught.value.message
     assert not (tmp_path / "in.jsonl").exists()
+
+
+@pytest.mark.parametrize("limit", ["max_cost", "max_tokens"])
+def test_a_batch_is_paid_for_even_if_every_answer_is_as_long_as_it_may_be(
+    tmp_path: Path, some_pairs: Make, complains: Make, limit: str
+) -> None:
+    path, pairs = tmp_path / "in.jsonl", some_pairs(2, 2)
+
+    def asking(**limits: Any) -> Teacher:
+        endpoint = Endpoint(model="small", input_price=0.0, output_price=1000.0, **limits)
+        return Teacher(endpoint, TeachSettings(answer_tokens=500), where=WHERE)
+
+    most = asking().estimate(pairs).most
+    assert (most.requests, most.output_tokens) == (4, 2000)
+    assert most.input_tokens == sum(asking().request(pair).input_tokens for pair in pairs)
+    assert most.cost == pytest.approx(2.0)
+    needed: float = {"max_cost": 2.0, "max_tokens": most.tokens}[limit]
+    says = f"4 requests may take {most.tokens:,} tokens and cost 2.0000, above {limit} = "
+    with complains(BudgetError, says, code=2, where=WHERE, remedy="lower answer_tokens"):
+        write_batch(path, asking(**{limit: needed - 1}), pairs)
+    assert not path.exists()
+    assert write_batch(path, asking(**{limit: needed}), pairs).cost < 0.1
 
 
 def test_an_output_file_that_is_not_there(

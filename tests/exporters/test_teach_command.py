@@ -78,9 +78,11 @@ def test_a_dry_run_asks_nothing_and_needs_no_key(
     folder = project(server.url, LIMITS + 'api_key_env = "NO_SUCH_KEY"\n')
     found = answer("teach", "--dry-run", cwd=folder)
     assert (found["pairs"], found["reused"], found["estimate"]["requests"]) == (12, 0, 12)
-    assert found["estimate"]["cost"] > 0
+    assert 0 < found["estimate"]["cost"] < found["most"]["cost"]
+    assert found["most"]["output_tokens"] == 12 * 32
     told = cli("teach", "--dry-run", cwd=folder).stdout
     assert "12 pairs, 0 graded before\nabout 12 requests, " in told
+    assert "\nat the most 12 requests, " in told
     assert server.bodies == []
     assert not (folder / "training" / "graded.jsonl").exists()
 
