@@ -28,10 +28,13 @@ def known_positives(
         relevant: lowest grade that counts, 1 to 3.
 
     Raises:
-        InputError: nothing is known of any query.
+        InputError: the qrels are of other queries, or nothing is known of any query.
     """
+    asked = list(queries)
+    if qrels is not None and not any(query.id in qrels for query in asked):
+        raise of_others(len(asked))
     known: dict[str, tuple[str, ...]] = {}
-    for query in queries:
+    for query in asked:
         seed = query.tags.get(SEED_TAG)
         judged = (qrels or {}).get(query.id, {})
         found = [*([seed] if seed else []), *sorted(d for d, g in judged.items() if g >= relevant)]
@@ -51,6 +54,13 @@ def nothing_known(qrels: Qrels | None, relevant: int) -> InputError:
         )
     return InputError(
         f"no query has a {SEED_TAG!r}, or a document of grade {relevant} or more in the qrels",
-        remedy="check that queries and qrels share their ids; "
-        "where 1 is the grade of what is relevant, say --relevant 1",
+        remedy="where 1 is the grade of what is relevant, say --relevant 1",
+    )
+
+
+def of_others(queries: int) -> InputError:
+    """Where seeds are known, too: whoever names qrels wants them to count."""
+    return InputError(
+        f"the qrels hold none of the {queries:,} queries",
+        remedy="name the queries that were graded with --queries; they share their ids",
     )

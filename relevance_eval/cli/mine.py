@@ -43,7 +43,7 @@ def windows_of(
     "--queries",
     type=FILE,
     help="Queries, JSON Lines with a tag seed, or any with --qrels.  "
-    "[default: the training folder's, else the configuration's]",
+    "[default: the training folder's; with --qrels, or without such, the configuration's]",
 )
 @click.option(
     "--qrels",
@@ -139,7 +139,7 @@ def mine(
 
     project = session.project()
     settings = changed(project.config.training.mine, {**changes, "rankers": rankers or None})
-    asked = project.queries(queries or default_queries(project))
+    asked = project.queries(queries or default_queries(project, qrels))
     mining = run(session, project, settings, asked, qrels, relevant)
     path = out or project.training / "pairs.jsonl"
     written = write(path, mining, form, negatives)
@@ -168,10 +168,10 @@ def changed(settings: MineSettings, changes: dict[str, Any]) -> MineSettings:
         raise UsageError(what, where=where or None) from None
 
 
-def default_queries(project: Project) -> Path | None:
-    """What `synthesize` wrote; None for the configuration's."""
+def default_queries(project: Project, qrels: Path | None) -> Path | None:
+    """What `synthesize` wrote; None for the configuration's, which qrels are about."""
     written = project.training / "queries.jsonl"
-    return written if written.is_file() else None
+    return written if qrels is None and written.is_file() else None
 
 
 def run(

@@ -83,6 +83,19 @@ def test_examples_for_a_teacher_are_the_default(
     assert (training / "pairs.jsonl").read_bytes() != written
 
 
+def test_qrels_are_of_the_configured_queries_where_others_were_written_too(
+    answer: Answer, project: Path, seeded: Path
+) -> None:
+    training = project / ".relevance-eval" / "training"
+    training.mkdir(exist_ok=True)
+    rows = [{**row, "id": f"s{row['id']}"} for row in rows_of(seeded)]
+    (training / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answer(*JUDGED, cwd=project)
+    examples = read_examples(training / "pairs.jsonl")
+    assert {e.pair.query.id for e in examples} <= set(read_qrels(project / "qrels.txt"))
+    assert {e.origin for e in examples} >= {"qrels"}
+
+
 def test_options_stand_before_the_configuration(
     answer: Answer, project: Path, seeded: Path, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ GRADES = {"q1": {"c": 3, "a": 2, "b": 3, "d": 1}, "q2": {"e": 1}, "q9": {"f": 3}
         (None, 2, {"q1": ("b",)}),
         (GRADES, 2, {"q1": ("b", "a", "c")}),
         (GRADES, 1, {"q1": ("b", "a", "c", "d"), "q2": ("e",)}),
-        ({}, 2, {"q1": ("b",)}),
+        ({"q2": {"e": 1}}, 2, {"q1": ("b",)}),
     ],
 )
 def test_the_seed_comes_first_then_what_people_judged_relevant(
@@ -38,3 +38,12 @@ def test_queries_of_which_nothing_is_known_are_an_error(complains: Complains) ->
         known_positives([TYPED])
     with complains(InputError, "grade 2 or more in the qrels", code=2, remedy="--relevant 1"):
         known_positives([TYPED], GRADES)
+
+
+@pytest.mark.parametrize("qrels", [{"q9": {"f": 3}}, {}], ids=["of others", "empty"])
+def test_qrels_of_none_of_the_queries_are_an_error_even_where_seeds_are_known(
+    qrels: Qrels, complains: Complains
+) -> None:
+    says = "the qrels hold none of the 2 queries"
+    with complains(InputError, says, code=2, remedy="--queries"):
+        known_positives([WRITTEN, TYPED], qrels)
