@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from elasticsearch import Elasticsearch
 
-from relevance_eval.errors import ConfigError, InputError, storage_error
+from relevance_eval.errors import ConfigError, InputError, UsageError, storage_error
 from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.query import Query, write_queries
 from relevance_eval.exporters.endpoints.budget import Spent
@@ -110,11 +110,13 @@ def synthesize(
         progress: called with (documents done, documents in all).
 
     Raises:
+        UsageError: `out` has the name of the answers' file.
         ConfigError, InputError: as `sample_documents`; or no query can be made, or none is kept.
         BudgetError: the budget does not pay for one request.
         EndpointError: the endpoint does not answer, or no answer is of use.
         StorageError: a file cannot be written; answers written before are kept.
     """
+    answers = worksheet_beside(out)
     plan = lay_out(
         client, index, settings, model=chat is not None, fields=fields, seed=seed, load=load
     )
@@ -132,7 +134,7 @@ def synthesize(
         asking = ask_about(
             chat,
             questions_of(plan.wanted, settings, chat.settings.model),
-            Worksheet(out.with_name(WORKSHEET)),
+            Worksheet(answers),
             run=hash_of(settings, seed, index),
             seed=seed,
             progress=progress,
@@ -150,6 +152,19 @@ def synthesize(
         raise storage_error(error, out) from error
     write_queries(out, queries)
     return Synthesis(queries, report)
+
+
+def worksheet_beside(out: Path) -> Path:
+    """Where the answers are kept. Raises UsageError if `out` would be written over them, with or
+    without a model: they may have been paid for before."""
+    # Some file systems tell no case apart.
+    if out.name.casefold() == WORKSHEET:
+        raise UsageError(
+            f"{WORKSHEET} is where answers that were paid for are kept",
+            where=str(out),
+            remedy="give the queries another name",
+        )
+    return out.with_name(WORKSHEET)
 
 
 @dataclass(frozen=True)
@@ -184,9 +199,10 @@ def foresee(
     """Draws the sample and counts; asks nothing and writes nothing. Raises as `synthesize`."""
     from relevance_eval.exporters.queries.asking import estimate, questions_of
 
+    answers = worksheet_beside(out)
     plan = lay_out(client, index, settings, model=True, fields=fields, seed=seed, load=load)
     questions = questions_of(plan.wanted, settings, endpoint.model)
-    sheet = Worksheet(out.with_name(WORKSHEET))
+    sheet = Worksheet(answers)
     missing = [q for q in questions if not sheet.settled(q.key)]
     return Foresight(
         documents=len(plan.sample.documents),

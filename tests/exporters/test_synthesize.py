@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from relevance_eval.errors import BudgetError, ConfigError, EndpointError, InputError
+from relevance_eval.errors import BudgetError, ConfigError, EndpointError, InputError, UsageError
 from relevance_eval.evaluators.document import DEFAULT_FIELDS, Document
 from relevance_eval.evaluators.query import read_queries
 from relevance_eval.exporters.endpoints.endpoint import Chat
@@ -358,6 +358,21 @@ def test_what_it_would_take_is_told_without_asking(
     assert not out.parent.exists()
     run(url)
     assert (look().reused, look().most.requests) == (6, 0)
+
+
+@pytest.mark.parametrize("name", ["synthesis.jsonl", "Synthesis.jsonl"])
+def test_queries_are_not_written_over_the_answers(
+    es: Elasticsearch, index: str, tmp_path: Path, complains: Complains, name: str
+) -> None:
+    out = tmp_path / name
+    out.write_text("answers\n")
+    common: dict[str, Any] = {"fields": DEFAULT_FIELDS, "out": out, "seed": 0}
+    settings, says = SynthesizeSettings(documents=6), "answers that were paid for"
+    with complains(UsageError, says, code=2, where=str(out), remedy="another name"):
+        synthesize(es, index, settings, **common)
+    with complains(UsageError, says, code=2, where=str(out), remedy="another name"):
+        foresee(es, index, settings, endpoint=Endpoint(model="m"), **common)
+    assert out.read_text() == "answers\n"
 
 
 def test_kinds_that_need_a_model(run: Run, complains: Complains) -> None:
