@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 from relevance_eval.errors import MissingIndexError, RequestError, ServerError
 from relevance_eval.evaluators.document import Document, document_from
 from relevance_eval.plugin.rankers import Target
-from relevance_eval.plugin.searches import Load, framed, search_all
+from relevance_eval.plugin.searches import Load, failure_of, framed, search_all
 from relevance_eval.plugin.server import reason_of, translated
 
 __all__ = ["Place", "documents_at", "fetch_documents"]
@@ -69,7 +69,11 @@ def documents_at(
     fields: Mapping[str, str],
     load: Load,
 ) -> dict[str, Document]:
-    """The documents by id, as they are at the point in time that found them."""
+    """The documents by id, as they are at the point in time that found them.
+
+    Raises ServerError if a search fails or misses shards to the last retry: what is not there would
+    count as irrelevant.
+    """
     documents: dict[str, Document] = {}
     for target, pit in pits.items():
         ids = [i for i, (found_by, _) in places.items() if found_by == target]
@@ -79,9 +83,9 @@ def documents_at(
             framed({"query": {"ids": {"values": chunk}}}, pit, 2 * IN_A_SEARCH) | source
             for chunk in chunks
         ]
-        for response in search_all(client, bodies, load):
+        for response in search_all(client, bodies, load, whole=True):
             if "error" in response:
-                raise ServerError(f"cannot fetch documents: {reason_of(response)}")
+                raise failure_of(response, "fetching documents")
             for hit in response["hits"]["hits"]:
                 if places[hit["_id"]][1] == hit["_index"]:
                     text = document_from(hit["_id"], hit.get("_source", {}), fields)

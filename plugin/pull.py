@@ -31,7 +31,14 @@ from relevance_eval.plugin.rankers import (
     TemplateRanker,
     components,
 )
-from relevance_eval.plugin.searches import KEEP_ALIVE, Load, Response, framed, search_all
+from relevance_eval.plugin.searches import (
+    KEEP_ALIVE,
+    Load,
+    Response,
+    framed,
+    problem_of,
+    search_all,
+)
 from relevance_eval.plugin.server import reason_of, translated
 
 __all__ = ["Pull", "pull"]
@@ -240,15 +247,6 @@ def result_of(response: Response, own_order: bool) -> Result:
     else:
         hits = order_hits(Hit(h["_id"], float(h["_score"])) for h in found)
     return Result(hits, int(response["took"]), problem_of(response))
-
-
-def problem_of(response: Response) -> str | None:
-    shards = response["_shards"]
-    if shards.get("failed"):
-        failures: list[Any] = shards.get("failures") or []
-        reason = failures[0]["reason"]["reason"] if failures else "no reason given"
-        return f"{shards['failed']} of {shards['total']} shards failed: {reason}"
-    return "timed out on the server; hits may be missing" if response["timed_out"] else None
 
 
 def run_of(

@@ -17,7 +17,7 @@ from relevance_eval.evaluators.document import Document, document_from
 from relevance_eval.plugin.documents import Place, documents_at
 from relevance_eval.plugin.pull import points_in_time
 from relevance_eval.plugin.rankers import Target
-from relevance_eval.plugin.searches import KEEP_ALIVE, Load
+from relevance_eval.plugin.searches import KEEP_ALIVE, Load, failure_of, search_all
 from relevance_eval.plugin.server import translated
 
 __all__ = ["Sample", "Stratum", "sample_documents"]
@@ -117,10 +117,10 @@ def sample_documents(
         ConfigError: no document has any of the fields, or an id is in two indices.
     """
     target = Target(index)
+    load = load or Load()
     with points_in_time(client, {target}) as pits:
-        held, candidates = read_candidates(
-            client, pits[target], fields, seed, date or date_field(client, index)
-        )
+        dated = date or date_field(client, index)
+        held, candidates = read_candidates(client, pits[target], fields, seed, dated, load)
         if not candidates:
             raise InputError(
                 "holds no documents", where=f"index {index}", remedy="load the documents first"
@@ -129,7 +129,7 @@ def sample_documents(
         drawn = in_turn(candidates, strata, seed)
         documents: list[Document] = []
         short = empty = 0
-        for document in texts(client, drawn, target, pits, fields, load or Load()):
+        for document in texts(client, drawn, target, pits, fields, load):
             if length(document, fields) < shortest:
                 short += 1
                 empty += not document.fields
@@ -152,9 +152,17 @@ def date_field(client: Elasticsearch, index: str) -> str | None:
 
 
 def read_candidates(
-    client: Elasticsearch, pit: str, fields: Mapping[str, str], seed: int, date: str | None
+    client: Elasticsearch,
+    pit: str,
+    fields: Mapping[str, str],
+    seed: int,
+    date: str | None,
+    load: Load,
 ) -> tuple[int, list[Candidate]]:
-    """How many documents there are, and a random 10,000 of them at most, without their texts."""
+    """How many documents there are, and a random 10,000 of them at most, without their texts.
+
+    Raises ServerError if a search fails or misses shards to the last retry.
+    """
     light = {role: fields[role] for role in ("folder_path", "file_name") if role in fields}
     body: dict[str, Any] = {
         "pit": {"id": pit, "keep_alive": KEEP_ALIVE},
@@ -173,8 +181,10 @@ def read_candidates(
     }
     held, found = 0, list[Candidate]()
     while len(found) < CANDIDATES:
-        with translated("sampling documents"):
-            answer = client.search(**body)["hits"]
+        (response,) = search_all(client, [body], load, whole=True)
+        if "error" in response:
+            raise failure_of(response, "sampling documents")
+        answer = response["hits"]
         held = held or int(answer["total"]["value"])
         found += [candidate_of(hit, light, date) for hit in answer["hits"]]
         if len(answer["hits"]) < PAGE:

@@ -12,13 +12,23 @@ from typing import Any
 from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, Elasticsearch
 
+from relevance_eval.errors import RequestError, ServerError, UnreachableError
 from relevance_eval.plugin.rankers import OURS
 from relevance_eval.plugin.server import reason_of, translated
 
-__all__ = ["KEEP_ALIVE", "Load", "Response", "framed", "search_all"]
+__all__ = [
+    "KEEP_ALIVE",
+    "Load",
+    "Response",
+    "failure_of",
+    "framed",
+    "problem_of",
+    "search_all",
+]
 
 LOG = logging.getLogger(__name__)
 RETRIED = {429, 502, 503, 504}
+BUSY = 503
 NO_ANSWER = 504
 WRONG = 400
 LONGEST_PAUSE = 30.0
@@ -69,8 +79,14 @@ def search_all(
     bodies: Sequence[Body],
     load: Load,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    whole: bool = False,
 ) -> list[Response]:
     """The response to each body, in order; a search that failed for good is among them.
+
+    Args:
+        whole: a response that misses hits has failed, as one of a busy server has; it is kept as
+            it is otherwise, and `problem_of` tells.
 
     Raises:
         UnreachableError: nothing answers any more.
@@ -81,7 +97,7 @@ def search_all(
     with ThreadPoolExecutor(load.in_flight) as threads:
         starts = range(0, len(bodies), load.batch)
         sent = {
-            threads.submit(search_batch, client, bodies[s : s + load.batch], load): s
+            threads.submit(search_batch, client, bodies[s : s + load.batch], load, whole): s
             for s in starts
         }
         try:
@@ -96,9 +112,11 @@ def search_all(
     return responses
 
 
-def search_batch(client: Elasticsearch, bodies: Sequence[Body], load: Load) -> list[Response]:
+def search_batch(
+    client: Elasticsearch, bodies: Sequence[Body], load: Load, whole: bool
+) -> list[Response]:
     """Sends the batch, then again only those of its searches that may succeed the next time."""
-    responses = send(client, bodies)
+    responses = send(client, bodies, whole)
     for pause in pauses(load):
         again = [i for i, r in enumerate(responses) if r.get("status") in RETRIED]
         if not again:
@@ -106,7 +124,7 @@ def search_batch(client: Elasticsearch, bodies: Sequence[Body], load: Load) -> l
         status = responses[again[0]]["status"]
         LOG.info("searching %d again after status %s, in %g s", len(again), status, pause)
         time.sleep(pause)
-        for i, response in zip(again, send(client, [bodies[i] for i in again]), strict=True):
+        for i, response in zip(again, send(client, [bodies[i] for i in again], whole), strict=True):
             responses[i] = response
     return responses
 
@@ -115,21 +133,49 @@ def pauses(load: Load) -> Iterator[float]:
     return (min(load.pause * 2**attempt, LONGEST_PAUSE) for attempt in range(load.retries))
 
 
-def send(client: Elasticsearch, bodies: Sequence[Body]) -> list[Response]:
+def send(client: Elasticsearch, bodies: Sequence[Body], whole: bool) -> list[Response]:
     """One request. Where it fails as a whole, but not for good, so does each search in it."""
     header: Body = {}
     lines = [line for body in bodies for line in (header, body)]
     with translated("searching"):
         try:
-            return list(client.msearch(searches=lines)["responses"])
+            answers: list[Response] = list(client.msearch(searches=lines)["responses"])
+            return [checked(answer) for answer in answers] if whole else answers
         except ConnectionTimeout:
             failure = {"status": NO_ANSWER, "error": {"reason": "no answer in time"}}
         except ApiError as error:
             if error.status_code == WRONG and len(bodies) > 1:
                 # One body that cannot be parsed fails the request: asked apart, only itself.
-                return [answer for body in bodies for answer in send(client, [body])]
+                return [answer for body in bodies for answer in send(client, [body], whole)]
             if error.status_code not in RETRIED | {WRONG}:
                 raise
             reason = reason_of(error.body) or error.message
             failure = {"status": error.status_code, "error": {"reason": reason}}
     return [failure] * len(bodies)
+
+
+def checked(response: Response) -> Response:
+    """The response, or a failure that may pass in its place if hits may be missing from it."""
+    problem = None if "error" in response else problem_of(response)
+    return {"status": BUSY, "error": {"reason": problem}} if problem else response
+
+
+def problem_of(response: Response) -> str | None:
+    """Why hits may be missing from a response without an error, or None."""
+    shards = response["_shards"]
+    if shards.get("failed"):
+        failures: list[Any] = shards.get("failures") or []
+        reason = failures[0]["reason"]["reason"] if failures else "no reason given"
+        return f"{shards['failed']} of {shards['total']} shards failed: {reason}"
+    return "timed out on the server; hits may be missing" if response["timed_out"] else None
+
+
+def failure_of(response: Response, where: str) -> ServerError:
+    """The error of a search that failed for good, where nobody can go on without it."""
+    status, reason = response.get("status"), reason_of(response)
+    if status == WRONG:
+        return RequestError(reason, where=where)
+    if status == NO_ANSWER:
+        remedy = "raise timeout in [elasticsearch], or try again later"
+        return UnreachableError(reason, where=where, remedy=remedy)
+    return ServerError(f"{status}: {reason}", where=where)

@@ -26,8 +26,7 @@ from relevance_eval.plugin.pull import (
     run_of,
 )
 from relevance_eval.plugin.rankers import Ranker, Target, components
-from relevance_eval.plugin.searches import Load, framed, search_all
-from relevance_eval.plugin.server import reason_of
+from relevance_eval.plugin.searches import Load, failure_of, framed, search_all
 
 __all__ = ["Located", "Snapshot", "snapshot"]
 
@@ -172,14 +171,12 @@ class Snapshot:
         return framed(body, pit, k) | {"pit": {"id": pit, "keep_alive": KEEP_ALIVE}}
 
     def hits(self, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Hits of all the bodies. Raises ServerError if one of them fails."""
+        """Hits of all the bodies. Raises ServerError if one of them fails or misses shards."""
         found: list[Mapping[str, Any]] = []
-        for body, response in zip(bodies, search_all(self.client, bodies, self.load), strict=True):
+        responses = search_all(self.client, bodies, self.load, whole=True)
+        for body, response in zip(bodies, responses, strict=True):
             if "error" in response:
-                where = f"index {self.target.index}"
-                failure = RequestError(reason_of(response), where=where)
-                if response.get("status") != 400:
-                    failure = ServerError(reason_of(response), where=where)
+                failure = failure_of(response, f"index {self.target.index}")
                 raise beyond_limit(failure, body["size"])
             found += response["hits"]["hits"]
         return found

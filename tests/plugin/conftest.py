@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,60 @@ def client_of() -> Iterator[Callable[..., Elasticsearch]]:
             return client
 
         yield make
+
+
+@pytest.fixture
+def msearches(
+    serve: Callable[..., str], client_of: Callable[..., Elasticsearch]
+) -> Callable[..., Elasticsearch]:
+    """A client of a server that answers each body of an msearch by what a function makes of it."""
+    headers = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
+
+    def make(answer: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Elasticsearch:
+        def reply(
+            request: BaseHTTPRequestHandler, body: bytes
+        ) -> tuple[int, Mapping[str, str], bytes]:
+            content: Mapping[str, Any] = {"id": "pit", "fields": {}}
+            if "_msearch" in request.path:
+                bodies = [json.loads(line) for line in body.splitlines()][1::2]
+                content = {"responses": [answer(b) for b in bodies]}
+            return 200, headers, json.dumps(content).encode()
+
+        return client_of(serve(reply))
+
+    return make
+
+
+@pytest.fixture
+def response() -> Callable[..., dict[str, Any]]:
+    """A search response with these ids of index `i`, titled by their id."""
+
+    def make(*ids: str, **more: Any) -> dict[str, Any]:
+        hits = [
+            {"_index": "i", "_id": i, "_score": 1.0, "_source": {"title": i}, "sort": [i]}
+            for i in ids
+        ]
+        return {
+            "took": 5,
+            "timed_out": False,
+            "_shards": {"total": 2, "successful": 2, "failed": 0},
+            "hits": {"total": {"value": len(ids)}, "hits": hits},
+            "status": 200,
+            **more,
+        }
+
+    return make
+
+
+@pytest.fixture(params=["a shard fails", "timed out"])
+def incomplete(
+    request: pytest.FixtureRequest, response: Callable[..., dict[str, Any]]
+) -> tuple[dict[str, Any], str]:
+    """A response with status 200 that misses hits, and what an error says of it."""
+    if request.param == "timed out":
+        return response(timed_out=True), "503: timed out on the server; hits may be missing"
+    shards = {"total": 2, "failed": 1, "failures": [{"reason": {"reason": "disk"}}]}
+    return response(_shards=shards), "503: 1 of 2 shards failed: disk"
 
 
 @pytest.fixture

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from relevance_eval.errors import MissingIndexError, RequestError
-from relevance_eval.plugin.documents import fetch_documents
+from relevance_eval.errors import MissingIndexError, RequestError, ServerError
+from relevance_eval.evaluators.document import Document
+from relevance_eval.plugin.documents import documents_at, fetch_documents
+from relevance_eval.plugin.rankers import Target
+from relevance_eval.plugin.searches import Load
 
 Complains = Callable[..., Any]
 Indices = Callable[..., str]
+Answers = Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Elasticsearch]
+Responses = Callable[..., dict[str, Any]]
 
 FIELDS = {"title": "title", "body": "deep.text"}
 
@@ -60,3 +65,26 @@ def test_an_alias_of_several_indices(
     says, remedy = "has more than one index", "say --corpus FILE"
     with complains(RequestError, says, code=2, where=f"index {alias}", remedy=remedy):
         fetch_documents(es, alias, ["a"], FIELDS)
+
+
+def at_pit(client: Elasticsearch, *ids: str, load: Load | None = None) -> dict[str, Document]:
+    """Documents of index `i` by the search that a point in time takes."""
+    places = {i: (Target("i"), "i") for i in ids}
+    load = load or Load(retries=1, pause=0)
+    return documents_at(client, places, {Target("i"): "pit"}, {"title": "title"}, load)
+
+
+def test_documents_of_shards_that_fail_are_fetched_again(
+    msearches: Answers, response: Responses, incomplete: tuple[dict[str, Any], str]
+) -> None:
+    answers = [response("a", "b"), incomplete[0]]
+    found = at_pit(msearches(lambda body: answers.pop()), "a", "b")
+    assert sorted(found) == ["a", "b"]
+
+
+def test_documents_of_shards_that_fail_to_the_last_are_no_missing_documents(
+    msearches: Answers, incomplete: tuple[dict[str, Any], str], complains: Complains
+) -> None:
+    answer, says = incomplete
+    with complains(ServerError, says, code=5, where="fetching documents"):
+        at_pit(msearches(lambda body: answer), "a", "b")

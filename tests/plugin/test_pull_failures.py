@@ -111,12 +111,13 @@ def test_shards_that_fail_are_noted_and_the_hits_of_the_others_kept(
 
 
 def canned(*responses: Mapping[str, Any], closing: int = 200) -> Callable[..., Reply]:
-    """A server that gives these responses to the searches of one msearch."""
+    """A server that gives these responses to the searches of one msearch, and no documents."""
 
     def answer(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
         if request.command == "DELETE":
             return closing, PRODUCT, b'{"succeeded": true}'
-        content = {"responses": responses} if "_msearch" in request.path else {"id": "pit"}
+        found = [response()] if b'"ids"' in body else responses
+        content = {"responses": found} if "_msearch" in request.path else {"id": "pit"}
         return 200, PRODUCT, json.dumps(content).encode()
 
     return answer

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from relevance_eval.errors import ConfigError, InputError, MissingIndexError
+from relevance_eval.errors import ConfigError, InputError, MissingIndexError, ServerError
 from relevance_eval.evaluators.document import DEFAULT_FIELDS
 from relevance_eval.plugin import sample
 from relevance_eval.plugin.sample import Sample, sample_documents
+from relevance_eval.plugin.searches import Load
 
 Complains = Callable[..., Any]
 Indices = Callable[..., str]
+Answers = Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Elasticsearch]
+Responses = Callable[..., dict[str, Any]]
 
 DATED = {"created": {"type": "date"}, "modified": {"type": "date"}}
 LONG = "A body of some length."
@@ -206,3 +209,24 @@ def test_an_id_in_two_indices_is_refused(
         make_index({"twice": document()}, alias=alias)
     with complains(ConfigError, "the id 'twice' is in ", code=2, remedy="share no ids"):
         sampled(alias, 1)
+
+
+def titled(client: Elasticsearch) -> Sample:
+    """A sample of index `i`, read with one retry that does not wait."""
+    load = Load(retries=1, pause=0)
+    return sample_documents(client, "i", 9, fields={"title": "title"}, seed=0, load=load)
+
+
+def test_shards_that_fail_are_asked_again(
+    msearches: Answers, response: Responses, incomplete: tuple[dict[str, Any], str]
+) -> None:
+    answers = [response("a", "b"), response("a", "b"), incomplete[0]]
+    assert sorted(ids(titled(msearches(lambda body: answers.pop())))) == ["a", "b"]
+
+
+def test_shards_that_fail_to_the_last_make_no_smaller_sample(
+    msearches: Answers, incomplete: tuple[dict[str, Any], str], complains: Complains
+) -> None:
+    answer, says = incomplete
+    with complains(ServerError, says, code=5, where="sampling documents"):
+        titled(msearches(lambda body: answer))
