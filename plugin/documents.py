@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from relevance_eval.errors import MissingIndexError, RequestError, ServerError
 from relevance_eval.evaluators.document import Document, document_from
 from relevance_eval.plugin.rankers import Target
-from relevance_eval.plugin.searches import Load, failure_of, framed, search_all
+from relevance_eval.plugin.searches import Load, failure_of, framed, search_in_turn
 from relevance_eval.plugin.server import reason_of, translated
 
-__all__ = ["Place", "documents_at", "fetch_documents"]
+__all__ = ["AT_ONCE", "Place", "documents_at", "fetch_documents"]
 
-AT_ONCE = 500
-"""Documents asked for by one request by id."""
-IN_A_SEARCH = 100
-"""Documents asked for by one search."""
+AT_ONCE = 50
+"""Documents asked for by one request: whole they come, each of megabytes perhaps."""
 
 Place = tuple[Target, str]
 """The target that found a document, and the index that it is in."""
@@ -75,19 +74,25 @@ def documents_at(
     count as irrelevant.
     """
     documents: dict[str, Document] = {}
+    for response in search_in_turn(client, bodies_for(places, pits, fields), load):
+        if "error" in response:
+            raise failure_of(response, "fetching documents")
+        for hit in response["hits"]["hits"]:
+            if places[hit["_id"]][1] == hit["_index"]:
+                text = document_from(hit["_id"], hit.get("_source", {}), fields)
+                documents[text.id] = text
+    return dict(sorted(documents.items()))
+
+
+def bodies_for(
+    places: Mapping[str, Place], pits: Mapping[Target, str], fields: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Searches by id, target after target in turn, so that no point in time waits and expires."""
+    bodies: list[tuple[int, dict[str, Any]]] = []
     for target, pit in pits.items():
         ids = [i for i, (found_by, _) in places.items() if found_by == target]
-        chunks = [ids[start : start + IN_A_SEARCH] for start in range(0, len(ids), IN_A_SEARCH)]
-        source = {"_source": sorted(set(fields.values()))}
-        bodies = [
-            framed({"query": {"ids": {"values": chunk}}}, pit, 2 * IN_A_SEARCH) | source
-            for chunk in chunks
-        ]
-        for response in search_all(client, bodies, load, whole=True):
-            if "error" in response:
-                raise failure_of(response, "fetching documents")
-            for hit in response["hits"]["hits"]:
-                if places[hit["_id"]][1] == hit["_index"]:
-                    text = document_from(hit["_id"], hit.get("_source", {}), fields)
-                    documents[text.id] = text
-    return dict(sorted(documents.items()))
+        for start in range(0, len(ids), AT_ONCE):
+            query = {"ids": {"values": ids[start : start + AT_ONCE]}}
+            source = {"_source": sorted(set(fields.values()))}
+            bodies.append((start, framed({"query": query}, pit, 2 * AT_ONCE) | source))
+    return [body for _, body in sorted(bodies, key=lambda item: item[0])]

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from elastic_transport import ConnectionTimeout
@@ -24,6 +24,7 @@ __all__ = [
     "framed",
     "problem_of",
     "search_all",
+    "search_in_turn",
 ]
 
 LOG = logging.getLogger(__name__)
@@ -110,6 +111,18 @@ def search_all(
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     return responses
+
+
+def search_in_turn(client: Elasticsearch, bodies: Sequence[Body], load: Load) -> Iterator[Response]:
+    """The response to each body, in order and whole, as `search_all` gives it, for large responses.
+
+    Each search is a request of its own, and only as many responses are held as there are requests
+    in flight: of long texts, a batch could take longer than a request may, and all of them more
+    memory than there is.
+    """
+    alone = replace(load, batch=1)
+    for start in range(0, len(bodies), load.in_flight):
+        yield from search_all(client, bodies[start : start + load.in_flight], alone, whole=True)
 
 
 def search_batch(

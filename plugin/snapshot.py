@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from relevance_eval.errors import ConfigError, RequestError, ServerError
 from relevance_eval.evaluators.document import Document, document_from
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
-from relevance_eval.plugin.documents import Place, documents_at
+from relevance_eval.plugin.documents import AT_ONCE, Place, documents_at
 from relevance_eval.plugin.embedders import Embedder
 from relevance_eval.plugin.pull import (
     body_of,
@@ -26,13 +26,12 @@ from relevance_eval.plugin.pull import (
     run_of,
 )
 from relevance_eval.plugin.rankers import Ranker, Target, components
-from relevance_eval.plugin.searches import Load, failure_of, framed, search_all
+from relevance_eval.plugin.searches import Load, failure_of, framed, search_all, search_in_turn
 
 __all__ = ["Located", "Snapshot", "snapshot"]
 
 KEEP_ALIVE = "15m"
 """Longer than for pulling: a guard may grade for minutes between two searches."""
-IDS_AT_ONCE = 100
 LIMIT = "esult window is too large"
 """What a server says where more hits are asked for than `index.max_result_window`."""
 
@@ -100,7 +99,7 @@ class Snapshot:
         """
         wanted = sorted(set(ids))
         found: dict[str, tuple[str, Document]] = {}
-        chunks = [wanted[s : s + IDS_AT_ONCE] for s in range(0, len(wanted), IDS_AT_ONCE)]
+        chunks = [wanted[s : s + AT_ONCE] for s in range(0, len(wanted), AT_ONCE)]
         bodies = [
             self.framed({"query": {"ids": {"values": ids}}}, self.target, 2 * len(ids))
             | {"_source": sorted(set(self.fields.values()))}
@@ -160,26 +159,28 @@ class Snapshot:
         searched."""
         exist = [{"exists": {"field": name}} for name in sorted(names)]
         body = self.framed({"query": {"bool": {"should": exist}}}, self.target, 1)
-        return bool(self.hits([body]))
+        return any(True for _ in self.hits([body]))
 
     def holds_several(self) -> bool:
         """Whether the target has more documents than one."""
-        return len(self.hits([self.framed({"query": {"match_all": {}}}, self.target, 2)])) > 1
+        body = self.framed({"query": {"match_all": {}}}, self.target, 2)
+        return len(list(self.hits([body]))) > 1
 
     def framed(self, body: Mapping[str, Any], target: Target, k: int) -> dict[str, Any]:
         pit = self.pits[target]
         return framed(body, pit, k) | {"pit": {"id": pit, "keep_alive": KEEP_ALIVE}}
 
-    def hits(self, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Hits of all the bodies. Raises ServerError if one of them fails or misses shards."""
-        found: list[Mapping[str, Any]] = []
-        responses = search_all(self.client, bodies, self.load, whole=True)
+    def hits(self, bodies: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Hits of all the bodies, as they come.
+
+        Raises ServerError if one of them fails or misses shards.
+        """
+        responses = search_in_turn(self.client, bodies, self.load)
         for body, response in zip(bodies, responses, strict=True):
             if "error" in response:
                 failure = failure_of(response, f"index {self.target.index}")
                 raise beyond_limit(failure, body["size"])
-            found += response["hits"]["hits"]
-        return found
+            yield from response["hits"]["hits"]
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -16,6 +18,7 @@ from relevance_eval.plugin.searches import Load
 
 Complains = Callable[..., Any]
 Indices = Callable[..., str]
+Clients = Callable[..., Elasticsearch]
 Answers = Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Elasticsearch]
 Responses = Callable[..., dict[str, Any]]
 
@@ -43,6 +46,18 @@ def test_more_ids_than_one_request_takes(es: Elasticsearch, make_index: Indices)
     index = make_index({"d0": {"title": "first"}, "d1200": {"title": "last"}})
     found = fetch_documents(es, index, [f"d{n}" for n in range(1201)], FIELDS)
     assert sorted(found) == ["d0", "d1200"]
+
+
+def test_no_request_by_id_asks_for_many(serve: Callable[..., str], client_of: Clients) -> None:
+    asked: list[int] = []
+    headers = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
+
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        asked.append(len(json.loads(body)["ids"]))
+        return 200, headers, b'{"docs": []}'
+
+    fetch_documents(client_of(serve(answer)), "i", [f"d{n}" for n in range(101)], FIELDS)
+    assert asked == [50, 50, 1]
 
 
 def test_nothing_asked_is_nothing_sent(es: Elasticsearch) -> None:
@@ -88,3 +103,21 @@ def test_documents_of_shards_that_fail_to_the_last_are_no_missing_documents(
     answer, says = incomplete
     with complains(ServerError, says, code=5, where="fetching documents"):
         at_pit(msearches(lambda body: answer), "a", "b")
+
+
+def test_points_in_time_are_asked_in_turn_for_a_few_documents_each(
+    msearches: Answers, response: Responses
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def answer(body: Mapping[str, Any]) -> Mapping[str, Any]:
+        ids = body["query"]["ids"]["values"]
+        asked.append((body["pit"]["id"], len(ids)))
+        return response(*ids)
+
+    pits = {Target("i"): "one", Target("i", "route"): "other"}
+    places = {f"{p}{n}": (t, "i") for t, p in pits.items() for n in range(60)}
+    load = Load(in_flight=1)
+    found = documents_at(msearches(answer), places, pits, {"title": "title"}, load)
+    assert list(found) == sorted(places)
+    assert asked == [("one", 50), ("other", 50), ("one", 10), ("other", 10)]

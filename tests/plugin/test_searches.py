@@ -16,7 +16,14 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from relevance_eval.errors import AuthenticationError, UnreachableError
-from relevance_eval.plugin.searches import Load, Response, framed, pauses, search_all
+from relevance_eval.plugin.searches import (
+    Load,
+    Response,
+    framed,
+    pauses,
+    search_all,
+    search_in_turn,
+)
 
 Complains = Callable[..., Any]
 Serve = Callable[..., str]
@@ -229,6 +236,23 @@ def test_batches_and_requests_in_flight_are_bounded_and_answers_in_order(
     assert [total for _, total in seen] == [11] * 4
     assert seen[-1][0] == 11
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_large_responses_are_asked_for_one_by_one_as_they_are_taken(
+    msearches: Callable[..., Elasticsearch], response: Callable[..., dict[str, Any]]
+) -> None:
+    asked: list[int] = []
+
+    def answer(body: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked.append(body["n"])
+        return response(str(body["n"]))
+
+    bodies = [{"n": n} for n in range(7)]
+    taken: list[str] = []
+    for found in search_in_turn(msearches(answer), bodies, Load(batch=20, in_flight=2)):
+        taken.append(found["hits"]["hits"][0]["_id"])
+        assert len(asked) <= len(taken) + 1  # no further ahead than requests are in flight
+    assert taken == [str(n) for n in range(7)]
 
 
 def test_a_server_that_breaks_off_half_way(
