@@ -38,6 +38,7 @@ from relevance_eval.plugin.searches import (
     framed,
     problem_of,
     search_all,
+    tried,
 )
 from relevance_eval.plugin.server import reason_of, translated
 
@@ -104,9 +105,12 @@ def pull(
     started = time.perf_counter()
     searches = plan(rankers, queries, k)
     vectors = embed(searches, embedders)
+    # Stored templates are rendered one by one: a point in time could expire meanwhile.
+    asked = [body_of(client, s, vectors, load) for s in searches]
     with points_in_time(client, {s.component.target for s in searches}) as pits:
         bodies = [
-            framed(body_of(client, s, vectors), pits[s.component.target], s.k) for s in searches
+            framed(body, pits[s.component.target], s.k)
+            for s, body in zip(searches, asked, strict=True)
         ]
         responses = search_all(client, bodies, load, progress)
         check_components(searches, responses)
@@ -178,21 +182,25 @@ def close_quietly(client: Elasticsearch, pit: str) -> None:
         pass
 
 
-def body_of(client: Elasticsearch, search: Search, vectors: Vectors) -> dict[str, Any]:
+def body_of(client: Elasticsearch, search: Search, vectors: Vectors, load: Load) -> dict[str, Any]:
     component, text = search.component, search.query.text
     if isinstance(component, StoredRanker):
-        return rendered(client, component, text, search.k)
+        return rendered(client, component, text, search.k, load)
     vector = vectors[component.embedder][text] if component.embedder else None
     return component.body(text, search.k, vector)
 
 
-def rendered(client: Elasticsearch, ranker: StoredRanker, text: str, k: int) -> dict[str, Any]:
+def rendered(
+    client: Elasticsearch, ranker: StoredRanker, text: str, k: int, load: Load
+) -> dict[str, Any]:
     """The body that the server makes of its stored template."""
     params = {**ranker.params, "query": text, "k": k}
     where = f"ranker {ranker.name}"
     try:
         with translated(where):
-            answer = client.render_search_template(id=ranker.template_id, params=params)
+            answer = tried(
+                lambda: client.render_search_template(id=ranker.template_id, params=params), load
+            )
     except ServerError as error:
         if "no handler found" not in error.message:
             raise

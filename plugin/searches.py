@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, Elasticsearch
@@ -25,6 +25,7 @@ __all__ = [
     "problem_of",
     "search_all",
     "search_in_turn",
+    "tried",
 ]
 
 LOG = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ WRONG = 400
 LONGEST_PAUSE = 30.0
 """Seconds; doubled further, a pause would outlast the point in time."""
 
+T = TypeVar("T")
 Body = Mapping[str, Any]
 Response = Mapping[str, Any]
 """A search response; one that failed has `status` and `error`."""
@@ -140,6 +142,25 @@ def search_batch(
         for i, response in zip(again, send(client, [bodies[i] for i in again], whole), strict=True):
             responses[i] = response
     return responses
+
+
+def tried(request: Callable[[], T], load: Load) -> T:
+    """What a request of another kind than a search gives, sent again where that can help.
+
+    Raises what the client raises, the last time.
+    """
+    for pause in pauses(load):
+        try:
+            return request()
+        except ConnectionTimeout:
+            status = NO_ANSWER
+        except ApiError as error:
+            if error.status_code not in RETRIED:
+                raise
+            status = error.status_code
+        LOG.info("asking again after status %s, in %g s", status, pause)
+        time.sleep(pause)
+    return request()
 
 
 def pauses(load: Load) -> Iterator[float]:

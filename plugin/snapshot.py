@@ -77,7 +77,8 @@ class Snapshot:
         searches = plan(rankers, queries, k)
         vectors = embed(searches, embedders)
         bodies = [
-            self.framed(body_of(self.client, s, vectors), s.component.target, s.k) for s in searches
+            self.framed(body_of(self.client, s, vectors, self.load), s.component.target, s.k)
+            for s in searches
         ]
         responses = search_all(self.client, bodies, self.load)
         if check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -15,6 +16,7 @@ from relevance_eval.errors import RequestError, ServerError, UnreachableError
 from relevance_eval.evaluators.run import Hit, Result
 from relevance_eval.plugin.pull import Pull
 from relevance_eval.plugin.rankers import FusedRanker, StoredRanker, Target, TemplateRanker
+from relevance_eval.plugin.searches import Load
 
 Complains = Callable[..., Any]
 Indices = Callable[..., str]
@@ -234,3 +236,77 @@ def test_a_stored_template_is_rendered_by_the_server(
         "2s",
         7,
     )
+
+
+def rendering(paths: list[str], *busy: int) -> Callable[..., Reply]:
+    """A server that renders templates only after it was busy with these statuses."""
+    waiting = list(busy)
+
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
+        paths.append(request.path.partition("?")[0])
+        if "/_render/template" not in request.path:
+            return canned(response(("a", 1.0)))(request, body)
+        if waiting:
+            return waiting.pop(0), PRODUCT, b'{"error": {"type": "busy", "reason": "later"}}'
+        return 200, PRODUCT, b'{"template_output": {"query": {"match_all": {}}}}'
+
+    return answer
+
+
+STORED = StoredRanker("stored", Target("i"), "mine")
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_template_that_a_busy_server_did_not_render_is_asked_for_again(
+    serve: Serve, client_of: Clients, pulled: Pulled, status: int
+) -> None:
+    paths: list[str] = []
+    client = client_of(serve(rendering(paths, status)))
+    (run,) = pulled([STORED], {"q1": "x"}, client=client).runs
+    assert [h.document_id for h in run.hits("q1")] == ["a"]
+    assert paths[:2] == ["/_render/template/mine"] * 2
+
+
+def test_a_template_that_is_rendered_too_late_is_asked_for_again(
+    serve: Serve, client_of: Clients, pulled: Pulled
+) -> None:
+    paths: list[str] = []
+    over = threading.Event()
+
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
+        reply = rendering(paths)(request, body)
+        if len(paths) == 1:
+            over.wait(60)
+        return reply
+
+    try:
+        client = client_of(serve(answer), timeout=1)
+        (run,) = pulled([STORED], {"q1": "x"}, client=client).runs
+    finally:
+        over.set()
+    assert [h.document_id for h in run.hits("q1")] == ["a"]
+
+
+@pytest.mark.parametrize(("statuses", "says"), [((503, 503), "503: later"), ((500,), "500: later")])
+def test_a_template_that_is_never_rendered_names_its_ranker(
+    serve: Serve,
+    client_of: Clients,
+    pulled: Pulled,
+    complains: Complains,
+    statuses: tuple[int, ...],
+    says: str,
+) -> None:
+    paths: list[str] = []
+    client = client_of(serve(rendering(paths, *statuses)))
+    with complains(ServerError, says, code=5, where="ranker stored"):
+        pulled([STORED], {"q1": "x"}, client=client)
+    assert paths == ["/_render/template/mine"] * len(statuses)
+
+
+def test_templates_are_rendered_before_a_point_in_time_could_expire(
+    serve: Serve, client_of: Clients, pulled: Pulled
+) -> None:
+    paths: list[str] = []
+    client = client_of(serve(rendering(paths)))
+    pulled([STORED], {"q1": "x", "q2": "y"}, client=client, load=Load(batch=1))
+    assert paths[:3] == ["/_render/template/mine"] * 2 + ["/i/_pit"]
