@@ -34,7 +34,8 @@ def import_queries(source: str) -> Imported:
     ids gets `q1`, `q2` and so on, by row.
 
     Raises:
-        InputError: the file is missing or broken, a query is too long, or one id has two texts.
+        InputError: the file is missing or broken, has columns that nobody knows the meaning of, a
+            query is too long, or one id has two texts.
     """
     if source.startswith(datasets.PREFIX):
         return gather(source, from_dataset(source))
@@ -89,10 +90,19 @@ def from_jsonl(path: Path) -> Iterator[Row]:
 
 
 def from_tsv(path: Path) -> Iterator[Row]:
-    for place, line in text_lines(path):
+    for number, (place, line) in enumerate(text_lines(path), start=1):
         identifier, tab, text = line.partition("\t")
         if not tab and line.strip():
             raise InputError("there is no tab between id and text", where=place)
+        columns = len(line.rstrip().split("\t"))
+        if columns > 2:
+            raise InputError(
+                f"there are {columns:,} columns",
+                where=place,
+                remedy="keep two columns, id and text, or make it a CSV file with a header",
+            )
+        if number == 1 and is_id(identifier) and is_text(text):
+            continue  # it names the columns, as that of a CSV file does
         yield place, identifier.strip(), text, {}
 
 
@@ -120,6 +130,11 @@ def csv_rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Row]:
         place = f"{path}:{reader.line_num}"
         tags = {k: v for k, v in row.items() if k not in (key, "rest") and not is_text(k) and v}
         yield place, row.get(key) or None, row[column] or "", tags
+
+
+def is_id(name: str) -> bool:
+    """Whether a column holds the query's id, by the names that files without a format use."""
+    return name.strip().lower() in ("id", "qid", "query_id")
 
 
 def is_text(name: str) -> bool:

@@ -32,7 +32,11 @@ def file(tmp_path: Path) -> File:
         ("q.jsonl", '{"id": "a", "text": "vpn setup"}\n{"id": "b", "query": "leave"}\n'),
         ("q.JSONL", '\ufeff{"id": "a", "text": "vpn  setup "}\n\n{"id": "b", "text": "leave"}'),
         ("q.tsv", "a\tvpn setup\nb\tleave\n"),
-        ("q.tsv", "a\tvpn\tsetup\r\n\r\nb\tleave\r\n"),
+        ("q.tsv", "a\tvpn setup\t\r\n\r\nb\tleave\r\n"),
+        ("q.tsv", "id\ttext\na\tvpn setup\nb\tleave\n"),
+        ("q.tsv", "\ufeffID\tQuery\r\na\tvpn setup\r\nb\tleave\r\n"),
+        ("q.tsv", "query_id\ttext\na\tvpn setup\nb\tleave\n"),
+        ("q.tsv", "qid\tquery\na\tvpn setup\nb\tleave\n"),
         ("q.csv", "id,text\na,vpn setup\nb,leave\n"),
         ("q.csv", "ID ,Text\na,vpn setup\nb,leave\n"),
         ("q.csv", '\ufeffQuery,id\r\n"vpn\nsetup",a\r\nleave,b\r\n'),
@@ -70,6 +74,11 @@ def test_ids_are_made_of_the_row_where_a_file_has_none(file: File, name: str, co
 def test_further_columns_become_tags(file: File, name: str, content: str) -> None:
     (query,) = import_queries(str(file(name, content))).queries
     assert query == Query("1", "vpn", {"band": "head", "n": "3"})
+
+
+def test_a_query_that_is_named_like_a_column_stands_below_the_first_row(file: File) -> None:
+    found = import_queries(str(file("q.tsv", "a\tvpn\nid\ttext\n")))
+    assert found.queries == [Query("a", "vpn"), Query("id", "text")]
 
 
 def test_texts_that_differ_in_case_and_spaces_are_one(file: File) -> None:
@@ -110,6 +119,8 @@ def test_what_is_missing_is_named_with_its_line(
         ("q.jsonl", '{"text": "a"}\n{"text": "b\n', 2, "not JSON", "mend or remove"),
         ("q.txt", "a\n" + "x" * 100_000, 2, "'q2' has 100,000 characters; 4,096", "shorten"),
         ("q.tsv", "a\tvpn\na\tleave", 2, "the query id 'a' is used twice", "its own id"),
+        ("q.tsv", "id\ttext\tcount\na\tvpn\t3", 1, "there are 3 columns", "keep two columns"),
+        ("q.tsv", "a\tvpn\nb\tleave\t3\t4", 2, "there are 4 columns", "keep two columns"),
         ("q.tsv", "my id\tvpn", 1, "the query id 'my id' is empty or holds white", "rename"),
     ],
 )
