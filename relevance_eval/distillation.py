@@ -29,7 +29,7 @@ from relevance_eval.standing import Standing, standing
 
 __all__ = ["STEPS", "Distillation", "Done", "distill"]
 
-STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
+STEPS = ("synthesize", "mine", "people", "teach", "train", "export")
 EXTRAS = {
     "train": ("torch", "transformers", "accelerate", "optimum", "onnx"),
     "teach": ("openai",),
@@ -181,17 +181,8 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
         pairs,
         lambda resumed: mined(project, queries, pairs, task, seed),
     )
-    teacher = {"model": project.endpoint(c.teach.endpoint or "").model}
-    guidelines = (project.base / c.teach.guidelines,) if c.teach.guidelines else ()
-    yield Step(
-        "teach",
-        c.teach.model_dump(mode="json") | teacher,
-        (pairs, *guidelines),
-        graded,
-        lambda resumed: taught(project, pairs, graded, task),
-    )
     learned = (graded,)
-    if c.people:
+    if c.people:  # before the teacher is paid: these grades may be of another index
         asked = project.base / project.config.queries.file
         yield Step(
             "people",
@@ -201,6 +192,15 @@ def steps(project: Project, task: Task, notice: Notice, seed: int) -> Iterator[S
             lambda resumed: by_people(project, asked, people, task),
         )
         learned = (graded, people)
+    teacher = {"model": project.endpoint(c.teach.endpoint or "").model}
+    guidelines = (project.base / c.teach.guidelines,) if c.teach.guidelines else ()
+    yield Step(
+        "teach",
+        c.teach.model_dump(mode="json") | teacher,
+        (pairs, *guidelines),
+        graded,
+        lambda resumed: taught(project, pairs, graded, task),
+    )
     yield Step(
         "train",
         c.train.model_dump(mode="json") | {"seed": seed},
@@ -302,16 +302,23 @@ def taught(project: Project, pairs: Path, out: Path, task: Task) -> Mapping[str,
 
 
 def by_people(project: Project, asked: Path, out: Path, task: Task) -> Mapping[str, Any]:
-    """People's grades with the documents as the index has them now."""
-    from relevance_eval.plugin.documents import fetch_documents
+    """People's grades with the documents as the index, alias or pattern has them now.
+
+    Raises ConfigError if none of the grades fits, or an id is in two indices.
+    """
+    from relevance_eval.plugin.rankers import Target
+    from relevance_eval.plugin.snapshot import snapshot
 
     given = project.base / (project.config.training.people or "")
     qrels, name = read_qrels(given), f"{PERSON}{given.name}"
     queries = [q for q in read_queries(asked) if q.id in qrels]
     wanted = sorted({i for q in queries for i in qrels[q.id]})
-    index = project.config.elasticsearch.index
-    with project.session(task) as client:
-        documents = fetch_documents(client, index, wanted, project.config.documents)
+    target, fields = Target(project.config.elasticsearch.index), project.config.documents
+    with (
+        project.session(task) as client,
+        snapshot(client, target, (), fields, project.load) as state,
+    ):
+        documents = state.by_id(wanted)
     examples = [
         Example(Pair(q, documents[i]), "people", judgment=Judgment.certain(name, grade))
         for q in queries

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["distill"]
 
-STEPS = ("synthesize", "mine", "teach", "people", "train", "export")
+STEPS = ("synthesize", "mine", "people", "teach", "train", "export")
 
 
 @click.command()

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from elasticsearch import Elasticsearch
 
 from relevance_eval import distillation
 from relevance_eval.distillation import (
     STEPS,
     Step,
     advance,
+    by_people,
     distill,
     steps,
 )
 from relevance_eval.errors import DependencyError
+from relevance_eval.evaluators.example import read_examples
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.ledger import Ledger, key_of
 from relevance_eval.project import Project, open_project, untold
@@ -134,7 +138,32 @@ def test_a_step_that_is_not_there_does_not_keep_those_after_it_from_being_done_a
     distill(made, untold, lambda text: None)
     assert done == []
     distill(made, untold, lambda text: None, again="people")
-    assert done == ["train", "export"]
+    assert done == ["teach", "train", "export"]
+
+
+def test_people_may_have_graded_documents_of_several_indices(
+    folder: Path, configured: Callable[[str], Path], node_url: str
+) -> None:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    indices = {f"{name}-one": "vpn", f"{name}-two": "leave"}
+    text = f"[elasticsearch]\nurl = {node_url!r}\nindex = '{name}-*'\n"
+    made = open_project(configured(text + "[training]\npeople = 'qrels.txt'\n"))
+    out = folder / "people.jsonl"
+    with Elasticsearch(node_url) as es:
+        try:
+            for index, identifier in indices.items():
+                es.index(index=index, id=identifier, document={"title": "a"}, refresh=True)
+            found = by_people(made, folder / "queries.jsonl", out, untold)
+        finally:
+            es.indices.delete(index=list(indices), ignore_unavailable=True)
+    assert found == {"pairs": 2, "queries": 2}
+    assert {e.pair.document.id for e in read_examples(out)} == {"vpn", "leave"}
+
+
+def test_people_come_before_the_teacher_is_paid(project: Callable[..., Project]) -> None:
+    made = project("[training.mine]", '[training]\npeople = "qrels.txt"\n\n[training.mine]')
+    assert tuple(keys(made)) == STEPS
+    assert STEPS.index("people") < STEPS.index("teach")
 
 
 @pytest.mark.parametrize(("missing", "extra"), [("accelerate", "train"), ("openai", "teach")])
