@@ -50,7 +50,9 @@ class Pairing:
 
     Attributes:
         before, after: its means.
-        comparable: whether both were measured with the same rule.
+        comparable: whether both were measured with the same rule, on the same queries.
+        other_queries: whether some queries count in one of the two alone: a search failed, or
+            nothing of use was found.
     """
 
     ranker: str
@@ -58,6 +60,7 @@ class Pairing:
     before: float
     after: float
     comparable: bool
+    other_queries: bool
 
 
 @dataclass(frozen=True)
@@ -269,15 +272,11 @@ def measures_of(old: RankerPart, new: RankerPart, *, ruled: bool, pool: bool) ->
     """`pool`: whether all found and graded the same, so that ideals are the same too."""
     for measure, interval in new.measures.items():
         if measure in old.measures:
-            kept = pool or is_of_the_list(measure)
-            # Queries are left out where a search failed, or where nothing of use was found.
-            kept = kept and old.per_query[measure].keys() == new.per_query[measure].keys()
+            kept = pool or measure.partition("@")[0] in OF_THE_LIST_ALONE
+            other = old.per_query[measure].keys() != new.per_query[measure].keys()
+            comparable = ruled and kept and not other
             before = old.measures[measure].mean
-            yield Pairing(new.name, measure, before, interval.mean, ruled and kept)
-
-
-def is_of_the_list(measure: str) -> bool:
-    return measure.partition("@")[0] in OF_THE_LIST_ALONE
+            yield Pairing(new.name, measure, before, interval.mean, comparable, other)
 
 
 def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> Iterator[str]:
@@ -298,13 +297,13 @@ def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> It
         return
     if any(a.state is State.UNKNOWN and a.name in RULES for a in found.aspects):
         yield "One of the two does not tell how it was measured: take care with their means."
-    names = sorted({p.measure for p in pairings if not p.comparable})
-    if any(is_of_the_list(name) for name in names):
+    if names := sorted({p.measure for p in pairings if p.other_queries}):
         yield (
             f"Some queries count in one of the two alone: means of {listed(names)} are over other "
-            "queries. The differences between rankers hold within each comparison."
+            "queries, and not to be put side by side. The differences between rankers hold within "
+            "each comparison."
         )
-    elif names:
+    if names := sorted({p.measure for p in pairings if not (p.comparable or p.other_queries)}):
         yield (
             f"Other documents were found or graded, and so the ideal of {listed(names)} is "
             "another: even an unchanged ranker's means move. The differences between rankers hold "

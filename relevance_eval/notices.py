@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from relevance_eval.collected import Collected
 from relevance_eval.evaluation import Evaluation
@@ -51,12 +51,16 @@ def run_notices(collected: Collected) -> Iterator[str]:
         )
 
 
-def slice_notices(names: Sequence[str], queries: Sequence[Query]) -> Iterator[str]:
-    """Of values of the gate's tags that no check guards."""
+def slice_notices(
+    names: Sequence[str], queries: Sequence[Query], measured: Set[str]
+) -> Iterator[str]:
+    """Of values of the gate's tags that no check guards: too few queries of them, by id, were
+    measured."""
     for name in names:
         tag, _, value = name.partition("=")
-        counts = Counter(q.tags[tag] for q in queries if tag in q.tags)
-        small = sorted(v for v, count in counts.items() if count < FEWEST_QUERIES)
+        known = {q.tags[tag] for q in queries if tag in q.tags}
+        counts = Counter(q.tags[tag] for q in queries if tag in q.tags and q.id in measured)
+        small = sorted(v for v in known if counts[v] < FEWEST_QUERIES)
         if small and not value:
             yield (
                 f"values of {tag} with fewer than {FEWEST_QUERIES} queries, such as {small[0]}, "

@@ -158,7 +158,7 @@ def section(saved: Saved, contrast: ContrastPart) -> Section:
     primary = contrast.differences[saved.result.plan.primary]
     before, after = saved.values(contrast.baseline), saved.values(contrast.ranker)
     if contrast.per_query is not None:
-        after = {q: before[q] + d for q, d in contrast.per_query.items()}
+        after = {q: before[q] + d for q, d in contrast.per_query.items() if q in before}
     both = [q for q in saved.queries if q in before and q in after]
     rows = [QueryRow(q, saved.queries[q].text, before[q], after[q]) for q in both]
     rows.sort(key=lambda row: row.after - row.before)

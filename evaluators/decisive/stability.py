@@ -9,6 +9,7 @@ from scipy import special
 
 from relevance_eval.evaluators.decisive.sample import Estimate
 from relevance_eval.evaluators.plan import Plan
+from relevance_eval.evaluators.statistics.equivalence import FEWEST
 from relevance_eval.evaluators.statistics.spread import below, standard_deviation
 from relevance_eval.evaluators.verdict import Verdict, decide
 
@@ -49,9 +50,16 @@ def likely_losses(estimate: Estimate, plan: Plan, margin: float, looks: int) -> 
     count = len(estimate.column)
     means, errors = likely_range(estimate, looks)
     return frozenset(
-        error == 0 or float(special.stdtr(count - 1, -(mean + margin) / error)) > plan.rule.alpha
+        loss_p(mean, error, count, margin) > plan.rule.alpha
         for mean, error in product(means, errors)
     )
+
+
+def loss_p(mean: float, error: float, count: int, margin: float) -> float:
+    """As `non_inferiority_p`, of such a mean and error."""
+    if error == 0:
+        return 0.0 if below(-mean, margin) and count >= FEWEST else 1.0
+    return float(special.stdtr(count - 1, -(mean + margin) / error))
 
 
 def likely_range(
@@ -72,9 +80,15 @@ def likely_range(
 def verdict_at(
     mean: float, error: float, count: int, plan: Plan, margin: float, tested: int
 ) -> Verdict:
-    """By the t-test and two one-sided ones, each p-value times `tested`."""
+    """By the t-test and two one-sided ones, each p-value times `tested`.
+
+    Without spread, all queries have one sign: p is that of the permutation test.
+    """
     if error == 0 or count < 2:
-        return Verdict.EQUIVALENT if below(abs(mean), margin) else Verdict.INCONCLUSIVE
+        if below(abs(mean), margin):
+            return Verdict.EQUIVALENT
+        p = min(1.0, tested * 2.0 ** (1 - count))
+        return decide(difference=mean, p=p, equivalence_p=1.0, rule=plan.rule)
     return decide(
         difference=mean,
         p=min(1.0, tested * 2 * float(special.stdtr(count - 1, -abs(mean) / error))),

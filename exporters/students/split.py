@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from relevance_eval.errors import InputError
+from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.example import SEED, Example
 from relevance_eval.evaluators.judgment import PERSON
 from relevance_eval.evaluators.query import wording as wording_of
@@ -105,8 +106,15 @@ def ties(example: Example) -> list[str]:
     body, which a copy in another folder has too."""
     if example.seed is None:
         return []
-    copies = [f"text {content_of(example.pair.document)}"] if example.origin == SEED else []
-    return [f"seed {example.seed}", *copies]
+    seed = f"seed {example.seed}"
+    return [seed, f"text {text_of(example.pair.document)}"] if example.origin == SEED else [seed]
+
+
+def text_of(document: Document) -> str:
+    """Hash of title and body; of all fields where there is no body, since many share a title."""
+    if "body" not in document.fields:
+        return document.content_hash
+    return hashlib.sha256(repr(content_of(document)).encode()).hexdigest()
 
 
 def drawn(sizes: Mapping[str, int], share: float, seed: int) -> set[str]:

@@ -138,7 +138,8 @@ def gate(
     ruling = ruled(evaluation.comparison, evaluation.judge, wanted)
     code = exit_code(ruling.decision, settings.inconclusive)
     result = comparison_result(evaluation, made_of(project, evaluation, given.rankers))
-    notices = [*slice_notices(wanted.slices, evaluation.collected.queries)]
+    measured = evaluation.comparison.rankers[0].values[str(plan.primary)].keys()
+    notices = [*slice_notices(wanted.slices, evaluation.collected.queries, measured)]
     result |= {"gate": gate_result(wanted, ruling, code), "notices": [*result["notices"], *notices]}
     answer = envelope("gate", project.hash, result)
     folder: Path | None = None

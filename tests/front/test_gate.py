@@ -119,6 +119,21 @@ def test_a_value_too_rare_to_guard_is_told(cli: Cli, answer: Answer, set_of_24: 
     assert answer(*words("worst", "best", "--slice", "band=head"), cwd=set_of_24)["notices"] == []
 
 
+def test_a_value_that_is_too_rare_without_queries_of_no_gain_is_told(
+    answer: Answer, set_of_24: Path, configured: Configured
+) -> None:
+    rows = (set_of_24 / "queries.jsonl").read_text().splitlines()
+    rare = [json.loads(row) | ({"band": "torso"} if i >= 18 else {}) for i, row in enumerate(rows)]
+    (set_of_24 / "queries.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rare))
+    grades = (set_of_24 / "qrels.txt").read_text()
+    useless = grades.replace("q22 0 vpn 3", "q22 0 vpn 0").replace("q23 0 vpn 3", "q23 0 vpn 0")
+    (set_of_24 / "qrels.txt").write_text(useless)
+    configured("[compare]\nno_gain = 'skip'\n")
+    found = answer(*words("worst", "best", "--slice", "band"), cwd=set_of_24)
+    assert not any("torso" in check["name"] for check in found["gate"]["checks"])
+    assert "such as torso, which no check guards: 1" in found["notices"][-1]
+
+
 def test_json_says_the_decision_and_the_folder_keeps_it(cli: Cli, set_of_24: Path) -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": ""}
     done = cli(*words("best", "mixed"), "--json", cwd=set_of_24, code=1, env=env)

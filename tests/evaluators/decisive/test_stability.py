@@ -45,6 +45,18 @@ def planned(margin: float) -> Plan:
     return Plan(rule=Rule(margin=margin))
 
 
+@pytest.mark.parametrize(
+    ("difference", "verdict", "loss"), [(0.1, "better", False), (-0.1, "worse", True)]
+)
+def test_differences_that_are_all_the_same_decide(
+    difference: float, verdict: str, loss: bool
+) -> None:
+    same = np.array([difference, np.nextafter(difference, 1)] * 10)
+    sure, plan = Estimate(same, np.zeros(20)), planned(0.05)
+    assert likely_verdicts(sure, plan, 0.05, 2, 9) == {verdict}
+    assert likely_losses(sure, plan, 0.05, 9) == {loss}
+
+
 @FEW
 @given(ESTIMATES, MARGINS)
 def test_without_noise_the_verdict_is_that_of_the_t_tests(found: Estimate, margin: float) -> None:

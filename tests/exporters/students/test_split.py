@@ -97,6 +97,16 @@ def test_a_copy_in_another_folder_under_another_name_is_a_copy(seed: int) -> Non
     assert len(held[0]) == len(held[1]) == 6
 
 
+def test_documents_without_a_body_are_no_copies_for_their_title() -> None:
+    def about(number: int) -> Example:
+        fields = {"title": "Scan", "file_name": f"{number}.pdf"}
+        found = example(f"q{number}", f"s{number}")
+        scan = Document(f"s{number}", fields)
+        return replace(found, pair=replace(found.pair, document=scan), origin="seed")
+
+    assert len(halves([about(n) for n in range(12)]).holdout) == 6
+
+
 def test_queries_that_people_graded_are_held_out_by_a_share_of_their_own() -> None:
     taught = [example(f"t{n}") for n in range(20)]
     human = [example(f"h{n}", labeler="person:ann") for n in range(10)]
