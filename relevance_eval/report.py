@@ -33,7 +33,6 @@ LONGEST_SENTENCE = 1000
 """Characters of a sentence of ours, which may name a ranker or quote a query's id."""
 MOST_QUERIES = 1000
 """Rows of the table of all queries; beyond it the saved files have the rest."""
-TIE = 1e-9
 HEADLINES = {
     "better": "{ranker} is better than {baseline}",
     "worse": "{ranker} is worse than {baseline}",

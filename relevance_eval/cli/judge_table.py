@@ -14,7 +14,7 @@ from relevance_eval.evaluators.trust import Trust
 from relevance_eval.judge import LEANING, Corrected, Judge
 from relevance_eval.thrift import settled_text
 
-__all__ = ["corrected_evidence", "p_text", "show_distrust", "show_judge"]
+__all__ = ["corrected_evidence", "p_text", "p_value", "show_distrust", "show_judge"]
 
 
 def show_distrust(out: Console, judge: Judge) -> None:
@@ -99,7 +99,12 @@ def warnings(judge: Judge) -> Iterator[str]:
 
 
 def p_text(p: float) -> str:
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
+    return f"p {p_value(p)}" if p < 0.0001 else f"p = {p_value(p)}"
+
+
+def p_value(p: float) -> str:
+    """No p is 0."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def told(interval: Interval) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from relevance_eval.cli.judge_table import (
     corrected_evidence,
     p_text,
+    p_value,
     show_distrust,
     show_judge,
 )
@@ -220,7 +221,7 @@ def show_slices(out: Console, contrast: Contrast) -> None:
             f"{found.queries}",
             f"{found.mean:+.3f}",
             f"{found.low_queries:+.3f} to {found.high_queries:+.3f}",
-            p_text(found.p_corrected).removeprefix("p ").removeprefix("= "),
+            p_value(found.p_corrected),
             f"[{COLOURS[part.verdict]}]{part.verdict.value}[/]{'*' if part.in_doubt else ''}",
         )
     out.print(table)
