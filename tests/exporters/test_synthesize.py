@@ -327,7 +327,7 @@ def test_an_error_waits_for_the_answers_under_way_alone(
     ]
     sheet = Worksheet(tmp_path / "synthesis.jsonl")
     endpoint = Endpoint(
-        model="m", base_url=f"{serve(answer)}/v1", retries=0, timeout=20, concurrency=2
+        model="m", base_url=f"{serve(answer)}/v1", retries=0, timeout=60, concurrency=2
     )
     began = time.monotonic()
     with (
@@ -335,7 +335,7 @@ def test_an_error_waits_for_the_answers_under_way_alone(
         pytest.raises(EndpointError, match="HTTP 401"),
     ):
         ask_about(chat, questions_of(wanted, settings, "m"), sheet, run="r", seed=0)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
     assert 1 <= len(sheet.answers) == len(model.asked) <= 3
 
 
