@@ -16,6 +16,7 @@ from relevance_eval.evaluators.measures import Measure
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
 from relevance_eval.evaluators.statistics import Interval
+from relevance_eval.evaluators.statistics.non_inferiority import loss_p
 from relevance_eval.evaluators.statistics.prediction_powered import (
     FOLDS,
     Powered,
@@ -207,19 +208,14 @@ def equivalence_p(difference: Powered, margin: float) -> float:
     but 1 below five audited queries, as in the test of uncorrected differences.
     """
     if difference.error == 0 and margin > 0:
-        return 0.0 if below(abs(difference.interval.mean), margin) and enough(difference) else 1.0
+        enough = difference.audited >= FEWEST
+        return 0.0 if below(abs(difference.interval.mean), margin) and enough else 1.0
     return difference.equivalence_p(margin)
 
 
 def non_inferiority_p(difference: Powered, margin: float) -> float:
     """p that the ranker is worse by `margin` or more, one-sided; without spread as above."""
-    mean = difference.interval.mean
     if difference.error is None:
         return 1.0
-    if difference.error == 0:
-        return 0.0 if below(-mean, margin) and enough(difference) else 1.0
-    return float(special.stdtr(difference.degrees, -(mean + margin) / difference.error))
-
-
-def enough(difference: Powered) -> bool:
-    return difference.audited >= FEWEST
+    mean, count = difference.interval.mean, difference.audited
+    return loss_p(mean, difference.error, count, margin, difference.degrees)

@@ -297,7 +297,9 @@ def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> It
         return
     if any(a.state is State.UNKNOWN and a.name in RULES for a in found.aspects):
         yield "One of the two does not tell how it was measured: take care with their means."
+    beside = "; P, RR and ERR may be put side by side"  # unless they are over other queries
     if names := sorted({p.measure for p in pairings if p.other_queries}):
+        beside = ""
         yield (
             f"Some queries count in one of the two alone: means of {listed(names)} are over other "
             "queries, and not to be put side by side. The differences between rankers hold within "
@@ -307,7 +309,7 @@ def conclusions(found: Changes, pairings: Sequence[Pairing], *, few: bool) -> It
         yield (
             f"Other documents were found or graded, and so the ideal of {listed(names)} is "
             "another: even an unchanged ranker's means move. The differences between rankers hold "
-            "within each comparison; P, RR and ERR may be put side by side."
+            f"within each comparison{beside}."
         )
     if found.changed("deciding"):
         yield "Verdicts are made in another way now: means may stay while a verdict changes."

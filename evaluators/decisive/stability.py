@@ -9,7 +9,7 @@ from scipy import special
 
 from relevance_eval.evaluators.decisive.sample import Estimate
 from relevance_eval.evaluators.plan import Plan
-from relevance_eval.evaluators.statistics.equivalence import FEWEST
+from relevance_eval.evaluators.statistics.non_inferiority import loss_p
 from relevance_eval.evaluators.statistics.spread import below, standard_deviation
 from relevance_eval.evaluators.verdict import Verdict, decide
 
@@ -50,16 +50,9 @@ def likely_losses(estimate: Estimate, plan: Plan, margin: float, looks: int) -> 
     count = len(estimate.column)
     means, errors = likely_range(estimate, looks)
     return frozenset(
-        loss_p(mean, error, count, margin) > plan.rule.alpha
+        loss_p(mean, error, count, margin, count - 1) > plan.rule.alpha
         for mean, error in product(means, errors)
     )
-
-
-def loss_p(mean: float, error: float, count: int, margin: float) -> float:
-    """As `non_inferiority_p`, of such a mean and error."""
-    if error == 0:
-        return 0.0 if below(-mean, margin) and count >= FEWEST else 1.0
-    return float(special.stdtr(count - 1, -(mean + margin) / error))
 
 
 def likely_range(

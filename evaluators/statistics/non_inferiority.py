@@ -11,7 +11,7 @@ from scipy import special
 from relevance_eval.evaluators.statistics.equivalence import FEWEST
 from relevance_eval.evaluators.statistics.spread import below, standard_deviation
 
-__all__ = ["non_inferiority_p"]
+__all__ = ["loss_p", "non_inferiority_p"]
 
 
 def non_inferiority_p(differences: npt.NDArray[np.float64], margin: float) -> float:
@@ -30,6 +30,11 @@ def non_inferiority_p(differences: npt.NDArray[np.float64], margin: float) -> fl
         return 1.0
     mean = math.fsum(differences) / count
     error = standard_deviation(differences) / math.sqrt(count)
+    return loss_p(mean, error, count, margin, count - 1)
+
+
+def loss_p(mean: float, error: float, count: int, margin: float, degrees: int) -> float:
+    """As `non_inferiority_p`, of a mean difference of `count` queries with this standard error."""
     if error == 0:
         return 0.0 if below(-mean, margin) and count >= FEWEST else 1.0
-    return float(special.stdtr(count - 1, -(mean + margin) / error))
+    return float(special.stdtr(degrees, -(mean + margin) / error))

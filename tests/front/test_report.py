@@ -183,17 +183,22 @@ def test_what_may_be_put_side_by_side_is_said_in_full(
     assert line in Page(page.read_text()).text
 
 
-def test_means_over_other_queries_are_not_comparable(saved: Path) -> None:
-    old = read_saved(saved)
+def test_means_over_other_queries_are_not_comparable(
+    folder: Path, saved: Path, compared: Callable[..., Path]
+) -> None:
+    (folder / "none.run").write_text("q1 Q0 menu 1 2 none\nq2 Q0 menu 1 2 none\n")
+    new = compared("a.run", "none.run")
     rewrite(
-        saved / "comparison.json",
+        new / "comparison.json",
         lambda found: [r["per_query"]["RR"].pop("q2") for r in found["result"]["rankers"]],
     )
-    changes = changes_between(old, read_saved(saved))
-    pairings = changes.pairings
-    assert any("means of RR are over other queries" in line for line in changes.conclusion)
-    assert {p.comparable for p in pairings if p.measure == "RR"} == {False}
-    assert {p.comparable for p in pairings if p.measure == "P@5"} == {True}
+    changes = changes_between(read_saved(saved), read_saved(new))
+    comparable = {p.measure: p.comparable for p in changes.pairings}
+    assert (comparable["RR"], comparable["P@5"], comparable["EnDCG@10"]) == (False, True, False)
+    text = " ".join(changes.conclusion)
+    assert "means of RR are over other queries" in text
+    assert "the ideal of EnDCG@10 and nDCG@10 is another" in text
+    assert "may be put side by side" not in text
 
 
 def test_the_same_folder_gives_the_same_bytes(cli: Cli, folder: Path, saved: Path) -> None:
