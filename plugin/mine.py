@@ -178,8 +178,9 @@ class Miner:
         return [example for selection in selections for example in self.examples(selection)]
 
     def answers(self, queries: Sequence[Query]) -> dict[str, list[Document]]:
-        """The positives of each query that the index holds."""
-        held = self.state.by_id(i for q in queries for i in self.positives[q.id])
+        """The positives of each query that the index holds, and that have text."""
+        there = self.state.by_id(i for q in queries for i in self.positives[q.id])
+        held = {i: document for i, document in there.items() if document.fields}
         found = {q.id: [held[i] for i in self.positives[q.id] if i in held] for q in queries}
         self.found += sum(map(len, found.values()))
         self.missing += sum(len(self.positives[q.id]) - len(found[q.id]) for q in queries)

@@ -10,10 +10,10 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from relevance_eval.errors import ConfigError, RequestError, ServerError
-from relevance_eval.evaluators.document import Document, document_from
+from relevance_eval.evaluators.document import Document
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Run
-from relevance_eval.plugin.documents import AT_ONCE, Place, documents_at
+from relevance_eval.plugin.documents import Place, documents_at, documents_by_id
 from relevance_eval.plugin.embedders import Embedder
 from relevance_eval.plugin.pull import (
     body_of,
@@ -94,30 +94,13 @@ class Snapshot:
         return runs, places_of(runs, searches, responses)
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Document]:
-        """Documents of the target; those that it does not hold, or that have no text, are left out.
+        """Documents of the target; those that it does not hold are left out.
 
         Raises ConfigError if an id is in two indices of the target.
         """
-        wanted = sorted(set(ids))
-        found: dict[str, tuple[str, Document]] = {}
-        chunks = [wanted[s : s + AT_ONCE] for s in range(0, len(wanted), AT_ONCE)]
-        bodies = [
-            self.framed({"query": {"ids": {"values": ids}}}, self.target, 2 * len(ids))
-            | {"_source": sorted(set(self.fields.values()))}
-            for ids in chunks
-        ]
-        for hit in self.hits(bodies):
-            index, text = (
-                hit["_index"],
-                document_from(hit["_id"], hit.get("_source", {}), self.fields),
-            )
-            known, _ = found.setdefault(text.id, (index, text))
-            if known != index:
-                raise ConfigError(
-                    f"the id {text.id!r} is in {known} and in {index}",
-                    remedy="mine on one index, or on an alias whose indices share no ids",
-                )
-        return {i: self.keep(*found[i]) for i in wanted if i in found and found[i][1].fields}
+        pit = self.pits[self.target]
+        found = documents_by_id(self.client, self.target, pit, ids, self.fields, self.load)
+        return {i: self.keep(index, document) for i, (index, document) in found.items()}
 
     def keep(self, index: str, document: Document) -> Document:
         return self.held.setdefault((index, document.id), document)

@@ -121,17 +121,20 @@ def ask(
 ) -> tuple[Pull, dict[str, Any]]:
     """What Elasticsearch has: the rankers' runs with their documents, the documents wanted, and how
     the indices asked are set up."""
-    from relevance_eval.plugin.documents import fetch_documents
     from relevance_eval.plugin.index_state import index_states
     from relevance_eval.plugin.pull import pull
-    from relevance_eval.plugin.rankers import components
+    from relevance_eval.plugin.rankers import Target, components
+    from relevance_eval.plugin.snapshot import snapshot
 
     embedders = project.embedders(rankers)
     fields, index = project.config.documents, project.config.elasticsearch.index
     asked = {c.target.index for ranker in rankers for c in components(ranker)} or {index}
     with project.session(task) as client:
         states = index_states(client, asked)
-        found = fetch_documents(client, index, sorted(wanted), fields)
+        found: dict[str, Document] = {}
+        if wanted:
+            with snapshot(client, Target(index), (), fields, project.load) as state:
+                found = state.by_id(wanted)
         with task("pulling") as progress:
             pulled = pull(
                 client,

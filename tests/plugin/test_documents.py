@@ -2,84 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from relevance_eval.errors import MissingIndexError, RequestError, ServerError
+from relevance_eval.errors import ServerError
 from relevance_eval.evaluators.document import Document
-from relevance_eval.plugin.documents import documents_at, fetch_documents
+from relevance_eval.plugin.documents import documents_at
 from relevance_eval.plugin.rankers import Target
 from relevance_eval.plugin.searches import Load
 
 Complains = Callable[..., Any]
-Indices = Callable[..., str]
-Clients = Callable[..., Elasticsearch]
 Answers = Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Elasticsearch]
 Responses = Callable[..., dict[str, Any]]
-
-FIELDS = {"title": "title", "body": "deep.text"}
-
-
-def test_documents_come_by_id_with_the_fields_that_are_asked_for(
-    es: Elasticsearch, make_index: Indices
-) -> None:
-    index = make_index(
-        {
-            "a": {"title": "vpn", "deep": {"text": "how to", "other": "no"}, "size": 3},
-            "b": {"title": "leave"},
-            "c": {},
-        }
-    )
-    found = fetch_documents(es, index, ["c", "a", "gone"], FIELDS)
-    assert {i: dict(d.fields) for i, d in found.items()} == {
-        "a": {"title": "vpn", "body": "how to"},
-        "c": {},
-    }
-
-
-def test_more_ids_than_one_request_takes(es: Elasticsearch, make_index: Indices) -> None:
-    index = make_index({"d0": {"title": "first"}, "d1200": {"title": "last"}})
-    found = fetch_documents(es, index, [f"d{n}" for n in range(1201)], FIELDS)
-    assert sorted(found) == ["d0", "d1200"]
-
-
-def test_no_request_by_id_asks_for_many(serve: Callable[..., str], client_of: Clients) -> None:
-    asked: list[int] = []
-    headers = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
-
-    def answer(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        asked.append(len(json.loads(body)["ids"]))
-        return 200, headers, b'{"docs": []}'
-
-    fetch_documents(client_of(serve(answer)), "i", [f"d{n}" for n in range(101)], FIELDS)
-    assert asked == [50, 50, 1]
-
-
-def test_nothing_asked_is_nothing_sent(es: Elasticsearch) -> None:
-    assert fetch_documents(es, "test-none", [], FIELDS) == {}
-
-
-def test_an_index_that_is_missing(es: Elasticsearch, complains: Complains) -> None:
-    says, where = "no such index [test-none]", "index test-none"
-    remedy = "check [elasticsearch] index"
-    with complains(MissingIndexError, says, code=2, where=where, remedy=remedy):
-        fetch_documents(es, "test-none", ["a"], FIELDS)
-
-
-def test_an_alias_of_several_indices(
-    es: Elasticsearch, make_index: Indices, complains: Complains
-) -> None:
-    alias = f"test-{uuid.uuid4().hex[:12]}"
-    for identifier in "ab":
-        make_index({identifier: {"title": "vpn"}}, alias=alias)
-    says, remedy = "has more than one index", "say --corpus FILE"
-    with complains(RequestError, says, code=2, where=f"index {alias}", remedy=remedy):
-        fetch_documents(es, alias, ["a"], FIELDS)
 
 
 def at_pit(client: Elasticsearch, *ids: str, load: Load | None = None) -> dict[str, Document]:

@@ -510,7 +510,8 @@ def test_one_id_in_two_indices_of_an_alias_is_an_error(
     alias = new_name()
     for _ in range(2):
         make_index({"d00": {"title": "vpn"}}, alias=alias)
-    with complains(ConfigError, "the id 'd00' is in", code=2, remedy="one index"):
+    where = f"index {alias}"
+    with complains(ConfigError, "the id 'd00' is in", code=2, where=where, remedy="one index"):
         mined(alias)
 
 
