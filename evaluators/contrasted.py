@@ -23,7 +23,6 @@ from relevance_eval.evaluators.statistics.prediction_powered import (
     Sample,
     prediction_powered,
 )
-from relevance_eval.evaluators.statistics.spread import below
 
 __all__ = [
     "Apart",
@@ -207,10 +206,10 @@ def equivalence_p(difference: Powered, margin: float) -> float:
     Where no query differs from another there is no spread to judge by: p is 0 within the margin,
     but 1 below five audited queries, as in the test of uncorrected differences.
     """
-    if difference.error == 0 and margin > 0:
-        enough = difference.audited >= FEWEST
-        return 0.0 if below(abs(difference.interval.mean), margin) and enough else 1.0
-    return difference.equivalence_p(margin)
+    if difference.error is None or margin <= 0:
+        return 1.0
+    mean, count = difference.interval.mean, difference.audited
+    return loss_p(-abs(mean), difference.error, count, margin, difference.degrees)
 
 
 def non_inferiority_p(difference: Powered, margin: float) -> float:

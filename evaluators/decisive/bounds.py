@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from relevance_eval.evaluators.decisive.stakes import Stakes, divided
 from relevance_eval.evaluators.difference import without_rounding
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.statistics import sign_flip_p
+from relevance_eval.evaluators.statistics.non_inferiority import FEWEST, loss_p
+from relevance_eval.evaluators.statistics.spread import beyond_rounding
 from relevance_eval.evaluators.verdict import Verdict
 
 __all__ = ["Box", "box_of", "possible_losses", "possible_verdicts"]
 
 Floats = npt.NDArray[np.float64]
-FEWEST = 5
-"""Queries without any spread below which the tests of the margin say nothing."""
 LUCK = 4.0
 """Standard errors of a p-value by random permutations that a bound is kept away from alpha."""
 
@@ -128,11 +127,11 @@ def equivalence(box: Box, plan: Plan, margin: float, tested: int) -> tuple[bool,
         return True, False  # p falls with the spread, but is 1 without any
     low, high = math.fsum(box.lows) / count, math.fsum(box.highs) / count
     nearest, farthest = max(0.0, low, -high), max(abs(low), abs(high))
-    least, most = spreads(box)
+    least, most = errors(box)
     alpha = plan.rule.alpha
     return (
-        nearest < margin and one_sided(nearest - margin, least, count) <= alpha,
-        farthest < margin and tested * one_sided(farthest - margin, most, count) <= alpha,
+        loss_p(-nearest, least, count, margin, count - 1) <= alpha,
+        tested * loss_p(-farthest, most, count, margin, count - 1) <= alpha,
     )
 
 
@@ -143,22 +142,15 @@ def possible_losses(box: Box, plan: Plan, margin: float) -> frozenset[bool]:
         return frozenset({True})
     if count < FEWEST and (box.lows < box.highs).any():
         return frozenset({True, False})
-    low, high = math.fsum(box.lows) / count + margin, math.fsum(box.highs) / count + margin
-    least, most = spreads(box)
-    largest = one_sided(-low, most if low > 0 else least, count)
-    smallest = one_sided(-high, least if high > 0 else most, count)
+    low, high = math.fsum(box.lows) / count, math.fsum(box.highs) / count
+    least, most = errors(box)
+    largest = loss_p(low, most if low > -margin else least, count, margin, count - 1)
+    smallest = loss_p(high, least if high > -margin else most, count, margin, count - 1)
     return frozenset(p > plan.rule.alpha for p in (largest, smallest))
 
 
-def one_sided(distance: float, spread: float, count: int) -> float:
-    """p of a mean at this distance beyond a limit; a negative one is on the safe side of it."""
-    if spread == 0:
-        return 0.0 if distance < 0 and count >= FEWEST else 1.0
-    return float(special.stdtr(count - 1, distance / (spread / math.sqrt(count))))
-
-
-def spreads(box: Box) -> tuple[float, float]:
-    """Lower and upper bounds on the standard deviation of differences within the box.
+def errors(box: Box) -> tuple[float, float]:
+    """Lower and upper bounds on the standard error of the mean difference within the box.
 
     The least is taken where all differences go as near as they can to one value, a convex
     function of it; the most is bounded by distances from any one value, here the middles' mean.
@@ -174,7 +166,11 @@ def spreads(box: Box) -> tuple[float, float]:
     middle = float((box.lows + box.highs).mean() / 2)
     most = math.fsum(np.maximum((box.lows - middle) ** 2, (box.highs - middle) ** 2))
     least = outside(box, (low + high) / 2) * (1 - 1e-9)
-    return math.sqrt(least / (count - 1)), math.sqrt(most / (count - 1))
+    farthest = np.maximum(np.abs(box.lows), np.abs(box.highs))
+    return (
+        beyond_rounding(math.sqrt(least / (count - 1)), farthest) / math.sqrt(count),
+        beyond_rounding(math.sqrt(most / (count - 1)), farthest) / math.sqrt(count),
+    )
 
 
 def outside(box: Box, value: float) -> float:

@@ -85,7 +85,7 @@ def verdict_at(
     return decide(
         difference=mean,
         p=min(1.0, tested * 2 * float(special.stdtr(count - 1, -abs(mean) / error))),
-        equivalence_p=tested * float(special.stdtr(count - 1, (abs(mean) - margin) / error))
+        equivalence_p=tested * loss_p(-abs(mean), error, count, margin, count - 1)
         if margin > 0
         else 1.0,
         rule=plan.rule,

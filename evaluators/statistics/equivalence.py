@@ -6,13 +6,11 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
-from relevance_eval.evaluators.statistics.spread import below, standard_deviation
+from relevance_eval.evaluators.statistics.non_inferiority import loss_p
+from relevance_eval.evaluators.statistics.spread import standard_deviation
 
 __all__ = ["equivalence_p"]
-
-FEWEST = 5
 
 
 def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
@@ -30,6 +28,4 @@ def equivalence_p(differences: npt.NDArray[np.float64], margin: float) -> float:
         return 1.0
     mean = math.fsum(differences) / count
     error = standard_deviation(differences) / math.sqrt(count)
-    if error == 0:
-        return 0.0 if below(abs(mean), margin) and count >= FEWEST else 1.0
-    return float(special.stdtr(count - 1, (abs(mean) - margin) / error))
+    return loss_p(-abs(mean), error, count, margin, count - 1)

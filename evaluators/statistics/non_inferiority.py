@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from relevance_eval.evaluators.statistics.equivalence import FEWEST
 from relevance_eval.evaluators.statistics.spread import below, standard_deviation
 
-__all__ = ["loss_p", "non_inferiority_p"]
+__all__ = ["FEWEST", "loss_p", "non_inferiority_p"]
+
+FEWEST = 5
+"""Queries without any spread below which the tests of a margin say nothing."""
 
 
 def non_inferiority_p(differences: npt.NDArray[np.float64], margin: float) -> float:

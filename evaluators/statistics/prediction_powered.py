@@ -90,13 +90,6 @@ class Powered:
             return 1.0
         return float(2 * special.stdtr(self.degrees, -abs(self.interval.mean) / self.error))
 
-    def equivalence_p(self, margin: float) -> float:
-        """p that the mean is `margin` or more away from 0 (two one-sided tests); 1 likewise."""
-        if not self.error or margin <= 0:
-            return 1.0
-        distance = (abs(self.interval.mean) - margin) / self.error
-        return float(special.stdtr(self.degrees, distance))
-
 
 def prediction_powered(
     labeler: Floats,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 from relevance_eval.evaluators.decisive.bounds import (
     Box,
     box_of,
+    equivalence,
+    errors,
     possible_losses,
     possible_verdicts,
-    spreads,
 )
 from relevance_eval.evaluators.decisive.stakes import Stakes, stakes_of
 from relevance_eval.evaluators.difference import TIE, differences, verdict_of
@@ -246,12 +248,19 @@ def test_no_differences_in_the_box_spread_less_or_more(seed: int, count: int) ->
     generator = np.random.default_rng(seed)
     ends = np.sort(generator.normal(0, 0.3, (2, count)), axis=0)
     box = Box(ends[0], ends[1])
-    least, most = spreads(box)
+    least, most = (error * math.sqrt(count) for error in errors(box))
     for sharpness in (0.1, 1.0, 5.0):
         inside = ends[0] + (ends[1] - ends[0]) * generator.beta(sharpness, sharpness, count)
         assert least <= np.std(inside, ddof=1) <= most
     nearest = np.clip(np.mean(inside), *ends)
     assert least <= np.std(nearest, ddof=1) + 1e-12
+
+
+def test_a_difference_of_the_margin_but_for_rounding_is_not_within_it() -> None:
+    exact = np.full(6, 0.3 - 0.2)  # 0.09999999999999998
+    plan = replace(PLAN, rule=Rule(margin=0.1))
+    assert equivalence(Box(exact, exact), plan, 0.1, 1) == (False, False)
+    assert possible_losses(Box(-exact, -exact), plan, 0.1) == {True}
 
 
 @pytest.mark.parametrize("certain", [False, True])

@@ -14,7 +14,6 @@ from scipy import stats
 
 from relevance_eval.evaluators.statistics import (
     Interval,
-    equivalence_p,
     mean_interval,
     paired_t_p,
 )
@@ -82,7 +81,6 @@ def test_without_the_labeler_it_is_the_t_interval_of_people_alone() -> None:
     assert found.interval == found.people == pytest.approx(mean_interval(PEOPLE), abs=1e-12)
     assert (found.width, found.weight, found.audited, found.queries) == (1.0, 0.0, 10, 30)
     assert found.p == pytest.approx(paired_t_p(PEOPLE), rel=1e-9)
-    assert found.equivalence_p(0.2) == pytest.approx(equivalence_p(PEOPLE, 0.2), rel=1e-9)
 
 
 def test_a_weight_of_1_adds_the_audits_mean_error_to_the_labelers_mean() -> None:
@@ -152,7 +150,6 @@ def test_one_audited_query_has_an_estimate_and_no_interval() -> None:
     found = prediction_powered(ALL, PEOPLE[:1], Sample.simple(30, np.arange(1)))
     assert found.interval == Interval(PEOPLE[0], None, None)
     assert (found.error, found.width, found.to_halve, found.p) == (None, None, None, 1.0)
-    assert found.equivalence_p(0.5) == 1.0
 
 
 def test_an_audit_without_a_difference_is_no_proof_that_there_is_none() -> None:
