@@ -95,9 +95,7 @@ def train(
     check_replaceable(folder, RECORD, CHECKPOINTS, HOLDOUT)
     graded = [e for e in examples if e.judgment is not None and e.judgment.graded]
     hashes = {"settings": settings_hash(settings, seed), "data": data_hash(graded)}
-    if restart:
-        forget(folder)
-    if done := finished(folder, hashes):
+    if not restart and (done := finished(folder, hashes)):
         return Training(folder, done, fresh=False)
     sides = split(graded, settings.holdout, settings.people_holdout, seed)
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
@@ -107,6 +105,8 @@ def train(
     weights = [settings.people_weight if by_people(e) else 1.0 for e in sides.training]
     holdout = Holdout(sides.holdout)
     trainer = Trainer(student, lessons, holdout, settings, weights, hashes)
+    if restart:
+        forget(folder)
     course = trainer.run(folder / CHECKPOINTS, progress, notice)
     logits = student.logits(trainer.held)
     calibration, judgments, report = holdout.calibrated(logits, seed)
@@ -168,7 +168,8 @@ def save(student: Student, sides: Split, record: Mapping[str, Any], folder: Path
 
 
 def forget(folder: Path) -> None:
-    """First of all, or a training that is stopped later would go on with what it was to replace."""
+    """Before the first step, or a training that is stopped later would go on with what it was to
+    replace; and after all checks, so that what they refuse costs no student."""
     try:
         (folder / RECORD).unlink(missing_ok=True)
         if (folder / CHECKPOINTS).exists():

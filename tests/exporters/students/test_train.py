@@ -190,6 +190,19 @@ def test_a_student_made_anew_and_killed_is_not_the_one_that_was_there(
     assert same(resumed, train(examples, settings(tiny_encoder), tmp_path / "clean", seed=5))
 
 
+def test_a_student_stays_where_what_is_to_replace_it_cannot_begin(
+    tiny_encoder: Path, overlapping: Make, tmp_path: Path, complains: Complains
+) -> None:
+    examples, folder = overlapping(8, 4), tmp_path / "student"
+    first = train(examples, settings(tiny_encoder), folder, seed=0)
+    with pytest.raises(InputError, match="too few"):
+        train(examples[:4], settings(tiny_encoder), folder, seed=0, restart=True)
+    with pytest.raises(LabelerError):
+        train(examples, settings(tmp_path / "no model"), folder, seed=0, restart=True)
+    assert not train(examples, settings(tiny_encoder), folder, seed=0).fresh
+    assert json.loads((folder / "training.json").read_bytes()) == first.record
+
+
 def test_training_stops_when_nothing_is_gained_and_keeps_the_best_weights(
     tiny_encoder: Path, overlapping: Make, tmp_path: Path
 ) -> None:
