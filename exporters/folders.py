@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
+import json
 import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 from relevance_eval.errors import UsageError, storage_error
 
@@ -31,15 +33,25 @@ def check_replaceable(out: Path, record: str, *marks: str) -> None:
 
     Args:
         record: name of the file by which its folders are known.
-        marks: names of others, by which a folder is known that is not finished.
+        marks: paths in it of files that only ours have, by which one is known that is not finished.
     """
-    taken = out.exists() and not any((out / name).exists() for name in (record, *marks))
-    if taken and not (out.is_dir() and not any(out.iterdir())):
+    known = is_ours(out / record) or any((out / mark).is_file() for mark in marks)
+    if out.exists() and not known and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(
             f"this is no {DONE[record]} before, and it is kept as it is",
             where=str(out),
             remedy=ELSEWHERE,
         )
+
+
+def is_ours(record: Path) -> bool:
+    """By its schema: others have files of these names too."""
+    try:
+        found: Any = json.loads(record.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    schema = cast(dict[str, Any], found).get("schema") if isinstance(found, dict) else None
+    return str(schema).startswith(f"relevance-eval/{record.stem}/")
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,13 @@ from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.exporters.folders import check_replaceable
 from relevance_eval.exporters.settings import TrainSettings
 from relevance_eval.exporters.students.base import find_base
-from relevance_eval.exporters.students.checkpoint import AGAIN, check_hashes
+from relevance_eval.exporters.students.checkpoint import (
+    AGAIN,
+    NAMES,
+    begin_anew,
+    check_hashes,
+    forget_checkpoint,
+)
 from relevance_eval.exporters.students.holdout import Holdout, figures
 from relevance_eval.exporters.students.lessons import Lessons
 from relevance_eval.exporters.students.split import Split, by_people, split, wording
@@ -92,7 +98,7 @@ def train(
         StorageError: the folder cannot be written.
     """
     started = time.perf_counter()
-    check_replaceable(folder, RECORD, CHECKPOINTS, HOLDOUT)
+    check_replaceable(folder, RECORD, *(f"{CHECKPOINTS}/{name}" for name in NAMES))
     graded = [e for e in examples if e.judgment is not None and e.judgment.graded]
     hashes = {"settings": settings_hash(settings, seed), "data": data_hash(graded)}
     if not restart and (done := finished(folder, hashes)):
@@ -164,16 +170,16 @@ def save(student: Student, sides: Split, record: Mapping[str, Any], folder: Path
         (folder / RECORD).write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise storage_error(error, folder) from error
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    with suppress(OSError):
+        forget_checkpoint(folder / CHECKPOINTS)
 
 
 def forget(folder: Path) -> None:
     """Before the first step, or a training that is stopped later would go on with what it was to
     replace; and after all checks, so that what they refuse costs no student."""
     try:
+        begin_anew(folder / CHECKPOINTS)
         (folder / RECORD).unlink(missing_ok=True)
-        if (folder / CHECKPOINTS).exists():
-            shutil.rmtree(folder / CHECKPOINTS)
     except OSError as error:
         raise storage_error(error, folder) from error
 

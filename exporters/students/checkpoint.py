@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,21 @@ import torch
 
 from relevance_eval.errors import StorageError, UsageError
 
-__all__ = ["AGAIN", "Checkpoint", "check_hashes", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "AGAIN",
+    "NAMES",
+    "Checkpoint",
+    "begin_anew",
+    "check_hashes",
+    "forget_checkpoint",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
 NAME = "last.pt"
+PARTIAL = f"{NAME}.partial"
+NAMES = (NAME, PARTIAL)
+"""Files that `write_checkpoint` makes."""
 AGAIN = "say --restart to begin anew, or name another folder with --out"
 
 
@@ -49,7 +62,7 @@ class Checkpoint:
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Replaces the one before as a whole. Raises StorageError."""
     path = folder / NAME
-    partial = folder / f"{NAME}.partial"
+    partial = folder / PARTIAL
     try:
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(vars(checkpoint), partial)
@@ -80,6 +93,24 @@ def read_checkpoint(folder: Path, hashes: dict[str, str]) -> Checkpoint | None:
         ) from None
     check_hashes(found.hashes, hashes, path)
     return found
+
+
+def begin_anew(folder: Path) -> None:
+    """Leaves a checkpoint that is only begun, by which a training's folder is still known.
+
+    Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PARTIAL).write_bytes(b"")
+    (folder / NAME).unlink(missing_ok=True)
+
+
+def forget_checkpoint(folder: Path) -> None:
+    """What else is in the folder is none of ours, and stays. Raises OSError."""
+    for name in NAMES:
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def check_hashes(found: dict[str, str], hashes: dict[str, str], path: Path) -> None:

@@ -299,6 +299,15 @@ def test_a_folder_of_something_else_is_left_alone(
     assert [p.name for p in tmp_path.iterdir()] == ["letters.txt"]
 
 
+def test_a_record_of_something_else_makes_no_folder_ours(
+    learned: Students, tmp_path: Path, complains: Complains
+) -> None:
+    (tmp_path / "export.json").write_text('{"schema": "photos/1"}')
+    with complains(UsageError, "is kept as it is", code=2, where=str(tmp_path), remedy="--out"):
+        export(learned["encoder"], asked(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["export.json"]
+
+
 def test_without_held_out_pairs_there_is_nothing_to_compare_on(
     student: Path, tmp_path: Path, complains: Complains
 ) -> None:

@@ -319,6 +319,43 @@ def test_a_folder_of_something_else_is_not_trained_into(
     assert (base / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("mark", ["training.json", "holdout.jsonl", "checkpoints/epoch-3.pt"])
+def test_names_that_others_use_too_make_no_folder_ours(
+    mark: str, restart: bool, overlapping: Make, tmp_path: Path, complains: Complains
+) -> None:
+    folder = tmp_path / "mine"
+    (folder / mark).parent.mkdir(parents=True)
+    (folder / mark).write_text("{}")
+    with complains(UsageError, "no student", code=2, where=str(folder), remedy="--out"):
+        train(overlapping(12, 6), settings(tmp_path), folder, seed=0, restart=restart)
+    assert (folder / mark).read_text() == "{}"
+
+
+def test_what_others_put_beside_the_checkpoints_stays(
+    tiny_encoder: Path, overlapping: Make, tmp_path: Path
+) -> None:
+    examples, folder = overlapping(8, 4), tmp_path / "student"
+    train(examples, settings(tiny_encoder), folder, seed=0)
+    note = folder / "checkpoints" / "note.txt"
+    note.parent.mkdir()
+    note.write_text("mine")
+    train(examples, settings(tiny_encoder), folder, seed=5, restart=True)
+    assert [p.name for p in note.parent.iterdir()] == ["note.txt"]
+
+
+def test_a_student_made_anew_and_killed_before_a_checkpoint_is_begun_again(
+    tiny_encoder: Path, overlapping: Make, tmp_path: Path
+) -> None:
+    examples, folder = overlapping(12, 6), tmp_path / "student"
+    train(examples, settings(tiny_encoder), folder, seed=0)
+    killed = killed_after(1)
+    with pytest.raises(Killed):
+        train(examples, settings(tiny_encoder), folder, seed=5, restart=True, progress=killed)
+    assert train(examples, settings(tiny_encoder), folder, seed=5).fresh
+    assert not (folder / "checkpoints").exists()
+
+
 def test_a_base_that_predicts_no_tokens_is_no_decoder(
     tiny_encoder: Path, complains: Complains
 ) -> None:
