@@ -132,7 +132,7 @@ class Trainer:
 
     def learn(self, positions: Sequence[int]) -> None:
         epoch = self.step // self.lessons.steps
-        inputs = [framed(self.student, self.lessons.pair(p, epoch)) for p in positions]
+        inputs = [self.read(p, epoch) for p in positions]
         device = self.accelerator.device
         self.module.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
@@ -146,6 +146,13 @@ class Trainer:
         self.scheduler.step()
         self.optimizer.zero_grad()
         self.losses.append(loss.item())
+
+    def read(self, position: int, epoch: int) -> Input:
+        """Dropout may leave a text that is none to the tokenizer: then the pair is read whole."""
+        found = self.student.frame.input(self.lessons.pair(position, epoch))
+        if isinstance(found, str):
+            return framed(self.student, self.lessons.examples[position].pair)
+        return found
 
     def due(self) -> bool:
         """Evaluations lie evenly in an epoch; the last is at its end."""

@@ -301,6 +301,23 @@ def test_pairs_without_text_or_grade_are_left_out_and_counted(
     assert data["training"]["pairs"] + data["holdout"]["pairs"] == 72
 
 
+def test_a_body_that_holds_nothing_to_read_stops_no_training(
+    tiny_encoder: Path, overlapping: Make, tmp_path: Path
+) -> None:
+    def titled(e: Example) -> Example:
+        fields = {"title": e.pair.document.fields["body"], "body": "\ufeff"}
+        return replace(e, pair=Pair(e.pair.query, Document(e.pair.document.id, fields)))
+
+    tokenizer = Path(shutil.copytree(tiny_encoder, tmp_path / "base")) / "tokenizer.json"
+    content = json.loads(tokenizer.read_bytes())
+    content["normalizer"] = {"type": "BertNormalizer", "clean_text": True, "lowercase": True}
+    content["normalizer"] |= {"handle_chinese_chars": True, "strip_accents": None}
+    tokenizer.write_text(json.dumps(content))
+    chosen = settings(tokenizer.parent, field_dropout=0.9, epochs=1)
+    examples = [titled(e) for e in overlapping(12, 6)]
+    assert train(examples, chosen, tmp_path / "student", seed=0).record["steps"] > 0
+
+
 def test_a_corpus_of_one_document_is_refused_before_a_model_is_loaded(
     overlapping: Make, tmp_path: Path, complains: Complains
 ) -> None:
