@@ -97,8 +97,8 @@ class Judgments:
                 j.outcome,
                 json.dumps(j.probabilities),
                 j.named,
-                j.reason,
-                text,
+                storable(j.reason),
+                storable(text),
             )
             for (text, document), j in judged
         ]
@@ -228,6 +228,11 @@ class Judgments:
 
 def one_voice(votes: Sequence[Judgment]) -> Judgment:
     return votes[0] if len(votes) == 1 else Judgment.shared(f"{PERSON}{len(votes)} people", votes)
+
+
+def storable(text: str) -> str:
+    """Half a character, which SQLite refuses, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def digest(text: str) -> str:

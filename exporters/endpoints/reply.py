@@ -129,5 +129,6 @@ def count(value: Any) -> int | None:
 
 
 def one_line(text: str, width: int = 200) -> str:
-    """Words of a server, which may be anything, for a message."""
-    return " ".join(text[: 4 * width].split())[:width]
+    """Words of a server, which may be anything, half a character too, for a message."""
+    whole = text[: 4 * width].encode("utf-8", "replace").decode()
+    return " ".join(whole.split())[:width]

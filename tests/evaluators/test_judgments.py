@@ -69,6 +69,13 @@ def test_a_new_judgment_replaces_the_old_one(store: Judgments) -> None:
     assert (store.count(), store.get([PAIR], "model-1")) == (1, {PAIR.key: later})
 
 
+def test_half_a_character_is_stored_and_found_again(store: Judgments) -> None:
+    pair = Pair(Query("q1", "vacation \ud83d"), Document("d1", {"body": "days off \ud83d"}))
+    store.put([(pair.key, Judgment.refused("model-1", "I will not \ud83d"))])
+    found = store.get([pair], "model-1")
+    assert found == {pair.key: Judgment.refused("model-1", "I will not \\ud83d")}
+
+
 def test_a_failure_takes_the_place_of_no_answer(store: Judgments) -> None:
     """Two processes may have asked about one pair."""
     failure = Judgment.failed("model-1", "HTTP 429")

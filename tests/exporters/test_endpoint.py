@@ -318,6 +318,12 @@ def test_a_refusal_is_a_reply(
     assert (reply.text, reply.problem) == ("", None)
 
 
+def test_half_a_character_in_a_refusal_becomes_a_whole_one(canned: Canned) -> None:
+    content = rb'{"choices": [{"message": {"content": null, "refusal": "No \ud83d"}}]}'
+    with chat(canned(lambda body, n: (200, JSON, content)).url) as opened:
+        assert ask(opened).refusal == "No ?"
+
+
 def test_a_text_that_is_too_long_does_not_stop_the_others(
     canned: Canned, completion: Make, trouble: Make
 ) -> None:
