@@ -6,6 +6,7 @@ ever a high one. Cut points that maximise quadratic-weighted kappa on human grad
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = ["fit_cuts", "named_grades"]
 
 _GRADES = 4
 _CANDIDATES = 100  # quantiles of the expected grade that are tried for each cut point
+_ALWAYS, _NEVER = 0.0, 4.0  # cut points that every expected grade reaches, and that none does
 _ROUNDS = 5  # over the three cut points; the second rarely changes anything
 
 
@@ -29,23 +31,24 @@ def fit_cuts(
     """Three rising cut points, each collection counting the same.
 
     Begins where each grade is named as often as people gave it, and moves one cut point at a time.
+    A grade that nobody gave is never named: its cut point is that of the next one given, or 4.
     """
     share = np.concatenate([np.full(len(g), 1.0 / len(g)) for g in grades])
     given, wanted = np.concatenate(list(expected)), np.concatenate(list(grades))
     share /= share.sum()
-    cuts = [_reached(given, share, float(share[wanted >= k].sum())) for k in range(1, _GRADES)]
+    present = np.unique(wanted)
+    cuts = [_reached(given, share, float(share[wanted >= k].sum())) for k in present[1:]]
     candidates = np.quantile(given, np.linspace(0.01, 0.999, _CANDIDATES))
     for _ in range(_ROUNDS):
         for place in range(len(cuts)):
             low = cuts[place - 1] if place else -np.inf
             high = cuts[place + 1] if place + 1 < len(cuts) else np.inf
             tried = [cuts[place], *candidates[(candidates > low) & (candidates < high)].tolist()]
-            kappas = [
-                _kappa(named_grades(given, [*cuts[:place], cut, *cuts[place + 1 :]]), wanted, share)
-                for cut in tried
-            ]
+            places = [named_grades(given, [*cuts[:place], c, *cuts[place + 1 :]]) for c in tried]
+            kappas = [_kappa(present[named], wanted, share) for named in places]
             cuts[place] = tried[int(np.argmax(kappas))]
-    return tuple(float(cut) for cut in cuts)
+    own = [_ALWAYS, *cuts, _NEVER]
+    return tuple(float(own[bisect_left(present, k)]) for k in range(1, _GRADES))
 
 
 def _reached(given: NDArray[np.float64], share: NDArray[np.float64], wanted: float) -> float:
