@@ -127,7 +127,7 @@ def slices(
     seed: int,
 ) -> Iterator[tuple[str, Agreement]]:
     """By each tag that has a few values only; a tag that is unique to a query tells nothing."""
-    graded = [q for q in queries if q.id in people and q.id in judged]
+    graded = [q for q in queries if people.get(q.id, {}).keys() & judged.get(q.id, {}).keys()]
     for tag in sorted({tag for q in graded for tag in q.tags}):
         values = sorted({q.tags[tag] for q in graded if tag in q.tags})
         if len(values) > LARGEST_TAG:

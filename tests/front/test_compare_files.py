@@ -179,6 +179,26 @@ def test_agreement_compares_the_order_of_runs(answer: Answer, folder: Path) -> N
     assert set(order["labeler"]) == {"a", "b"}
 
 
+def test_a_slice_without_a_pair_that_both_graded_is_left_out(answer: Answer, folder: Path) -> None:
+    """Its queries have labels only of what the runs found."""
+    rows = [
+        {"id": f"{band}{n}", "text": "vpn setup", "band": band}
+        for band in ("head", "tail")
+        for n in range(5)
+    ]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    graded = {"head": "vpn", "tail": "gone"}
+    lines = [f"{row['id']} 0 {graded[row['band']]} 3\n" for row in rows]
+    (folder / "qrels.txt").write_text("".join(lines))
+    for name in ("a", "b"):
+        hits = [f"{row['id']} Q0 menu 1 1.0 {name}\n" for row in rows]
+        (folder / f"{name}.run").write_text("".join(hits))
+    runs = ("--run", "a.run", "--run", "b.run")
+    found = answer("agreement", "qrels.txt", *FILES, *runs, cwd=folder)
+    assert list(found["slices"]) == ["band=head"]
+    assert found["unknown_pairs"] == 5
+
+
 def test_a_document_without_a_text_stays_unjudged(
     answer: Answer, folder: Path, compare_words: tuple[str, ...]
 ) -> None:
