@@ -10,7 +10,7 @@ from relevance_eval.errors import ConfigError
 from relevance_eval.evaluators.agreement import Agreement, Order, agree, order_of_systems
 from relevance_eval.evaluators.document import Document, document_from, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
-from relevance_eval.evaluators.labelling import Labeler, Labelling, label
+from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
 from relevance_eval.evaluators.measures import parse_measure
 from relevance_eval.evaluators.pair import Pair
 from relevance_eval.evaluators.qrels import Qrels, read_qrels
@@ -74,6 +74,7 @@ def meet(
         ]
     with project.store() as store, task("labelling") as progress:
         labelling = label(pairs, labeler, store, progress, people=False)
+    check_graded(labelling, labeler)
     judged = labelling.by_id(pairs)
     known = sum(i in judged.get(q, {}) for q, grades in people.items() for i in grades)
     return Meeting(

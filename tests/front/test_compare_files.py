@@ -172,6 +172,15 @@ def test_agreement_leaves_peoples_own_grades_aside(
     assert (found["pairs"], found["queries"], found["unknown_pairs"]) == (4, 2, 0)
 
 
+def test_agreement_without_a_single_label_says_why(complaint: Complaint, folder: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
+    lines = [json.dumps({"id": row["id"], "content": row["body"]}) for row in rows]
+    (folder / "corpus.jsonl").write_text("\n".join(lines) + "\n")
+    message = complaint("agreement", "qrels.txt", *FILES, cwd=folder, code=2)
+    assert "no label out of 2: the document has no text" in message
+    assert "check that [documents] names the fields of your index" in message
+
+
 def test_agreement_compares_the_order_of_runs(answer: Answer, folder: Path) -> None:
     runs = ("--run", "a.run", "--run", "b.run")
     order = answer("agreement", "qrels.txt", *FILES, *runs, cwd=folder)["order"]
