@@ -17,7 +17,7 @@ from relevance_eval.evaluators.qrels import Qrels
 from relevance_eval.evaluators.run import Hit, Result, Run, order_hits
 from relevance_eval.evaluators.statistics import Interval
 
-__all__ = ["Agreement", "Order", "agree", "order_of_systems"]
+__all__ = ["Agreement", "Order", "agree", "check_runs", "order_of_systems"]
 
 Judged = Mapping[str, Mapping[str, Judgment]]
 Confusion = npt.NDArray[np.float64]
@@ -200,13 +200,7 @@ def order_of_systems(runs: Sequence[Run], people: Qrels, judged: Judged, measure
 
     Raises UsageError: fewer than two runs, two of one name, or no query judged by both.
     """
-    if len(runs) < 2:
-        raise UsageError("an order needs two runs or more")
-    names = [run.ranker for run in runs]
-    if len(set(names)) < len(names):
-        raise UsageError(
-            f"two runs have one name: {', '.join(names)}", remedy="rename one of the files"
-        )
+    check_runs(runs)
     certain = {
         q: {i: Judgment.certain("people", g) for i, g in grades.items()}
         for q, grades in people.items()
@@ -225,6 +219,17 @@ def order_of_systems(runs: Sequence[Run], people: Qrels, judged: Judged, measure
     ]
     agreeing = sum(a == b for a, b in signs)
     return Order(str(measure), truth, found, tau_b(signs), agreeing / len(signs))
+
+
+def check_runs(runs: Sequence[Run]) -> None:
+    """Raises UsageError if there is no order of them: fewer than two, or two of one name."""
+    if len(runs) < 2:
+        raise UsageError("an order needs two runs or more")
+    names = [run.ranker for run in runs]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"two runs have one name: {', '.join(names)}", remedy="rename one of the files"
+        )
 
 
 def mean(values: Mapping[str, float]) -> float:

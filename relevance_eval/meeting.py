@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relevance_eval.errors import ConfigError
-from relevance_eval.evaluators.agreement import Agreement, Order, agree, order_of_systems
+from relevance_eval.evaluators.agreement import (
+    Agreement,
+    Order,
+    agree,
+    check_runs,
+    order_of_systems,
+)
 from relevance_eval.evaluators.document import Document, document_from, read_corpus
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.labelling import Labeler, Labelling, check_graded, label
@@ -61,6 +67,8 @@ def meet(
     people = datasets.qrels(qrels) if is_dataset(qrels) else read_qrels(Path(qrels))
     asked = query_set(project, queries)
     found = [read_run(path) for path in runs]
+    if found:
+        check_runs(found)  # before anything is bought
     wanted = frozenset(i for grades in people.values() for i in grades)
     wanted |= {h.document_id for run in found for q in asked for h in run.hits(q.id)[:10]}
     documents = corpus_of(project, corpus, wanted)

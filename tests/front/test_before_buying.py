@@ -30,6 +30,24 @@ def test_a_comparison_that_cannot_be_made_buys_no_label(
     assert not (folder / ".relevance-eval").exists()
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a.run"], "an order needs two runs or more"),
+        (["a.run", "copy/a.run"], "two runs have one name: a, a"),
+    ],
+    ids=["one", "twice"],
+)
+def test_an_order_of_runs_that_cannot_be_told_buys_no_label(
+    complaint: Complaint, folder: Path, names: list[str], said: str
+) -> None:
+    (folder / "copy").mkdir()
+    (folder / "copy" / "a.run").write_bytes((folder / "a.run").read_bytes())
+    runs = [word for name in names for word in ("--run", name)]
+    assert said in complaint("agreement", "qrels.txt", *FILES, *runs, cwd=folder)
+    assert not (folder / ".relevance-eval").exists()
+
+
 def test_the_configurations_hash_changes_with_a_template(
     tmp_path: Path, configured: Callable[[str], Path]
 ) -> None:
