@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relevance_eval.cli.options import FILE, Session, Sources, common
+from relevance_eval.cli.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,7 @@ def show_bench(out: Console, found: Bench, machine: Machine, labeler: str, origi
     from rich.table import Table
 
     lengths, what = found.lengths, "document" if found.once else "pair"
-    out.print(f"labeler: {labeler}", markup=False)
+    out.print(f"labeler: {one_line(labeler)}", markup=False)
     out.print(
         f"pairs: {found.pairs:,} of {found.queries:,} queries and {found.documents:,} documents, "
         f"{origin}",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import subprocess
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +138,15 @@ def test_without_anything_it_says_what_it_assumes(cli: Cli, answer: Answer, tmp_
     said = cli("bench", *FEW, "-q", cwd=tmp_path).stdout
     assert "labels" in said
     assert "assumed:" in said
+
+
+def test_a_name_that_would_move_the_cursor_is_shown_without(cli: Cli, tmp_path: Path) -> None:
+    builtin = str(resources.files("relevance_eval.builtin_labeler"))
+    manifest = Path(shutil.copytree(builtin, tmp_path / "mine")) / "labeler.json"
+    content = json.loads(manifest.read_bytes()) | {"name": "mine\x1b[2J\nlabels 9"}
+    manifest.write_text(json.dumps(content))
+    said = cli("bench", *FEW, "--labeler", "mine", "-q", cwd=tmp_path).stdout
+    assert said.splitlines()[0] == "labeler: mine [2J labels 9"
 
 
 def test_an_estimate_is_asked_for_or_counted_and_not_both(
