@@ -24,6 +24,8 @@ Probe = Callable[[Pair], tuple[Pair, Pair]]
 """Two pairs to compare: without and with the change."""
 TOLERANCE = 0.1
 """Mean shift of the expected grade, of 3, that is let pass."""
+SAME = 1e-5
+"""Change of an expected grade, of 3, that the batch alone makes in which a text is read."""
 PLANTED_TIMES = 3
 SHORT_WORDS = 50
 PADDING_WORDS = 300
@@ -48,6 +50,8 @@ class Probed:
         queries, pairs: how many were graded before and after.
         ungraded: pairs that the labeler failed on or refused, before or after; they are left out.
         tolerance: shift that is let pass.
+        unchanged: no expected grade changed in the least. So it is where the labeler does not read
+            the body, and then the probe shows nothing; and where its grades are too coarse.
     """
 
     probe: str
@@ -56,6 +60,7 @@ class Probed:
     pairs: int
     ungraded: int
     tolerance: float
+    unchanged: bool
 
     @property
     def moved(self) -> bool:
@@ -151,4 +156,12 @@ def shifted(
         )
     count = sum(len(found) for found in shifts.values())
     means = np.array([np.mean(shifts[q]) for q in sorted(shifts)], dtype=np.float64)
-    return Probed(name, mean_interval(means), len(shifts), count, len(both) - count, tolerance)
+    return Probed(
+        probe=name,
+        shift=mean_interval(means),
+        queries=len(shifts),
+        pairs=count,
+        ungraded=len(both) - count,
+        tolerance=tolerance,
+        unchanged=all(abs(shift) < SAME for found in shifts.values() for shift in found),
+    )

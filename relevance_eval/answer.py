@@ -200,7 +200,8 @@ def distillation_result(found: Distillation) -> dict[str, Any]:
 
 
 def probe_result(probed: Probed) -> dict[str, Any]:
-    """A probe's shift of the expected grade, -3 to 3, and whether the labeler is moved."""
+    """A probe's shift of the expected grade, -3 to 3, and whether the labeler is moved, or not a
+    single grade of it changed: then it may not see the change at all."""
     return {
         "probe": probed.probe,
         "shift": interval_result(probed.shift),
@@ -209,6 +210,7 @@ def probe_result(probed: Probed) -> dict[str, Any]:
         "ungraded": probed.ungraded,
         "tolerance": probed.tolerance,
         "moved": probed.moved,
+        "unchanged": probed.unchanged,
     }
 
 

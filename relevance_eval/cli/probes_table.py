@@ -31,12 +31,17 @@ def show_probes(out: Console, probes: Sequence[Probed]) -> None:
             f"{found.queries:,}",
             f"{shift.mean:+.3f}",
             f"{shift.low:+.3f} to {shift.high:+.3f}" if known else "-",
-            "[red]moved[/]" if found.moved else "",
+            "[red]moved[/]" if found.moved else "[yellow]unchanged[/]" if found.unchanged else "",
         )
     out.print(table)
     if any(found.moved for found in probes):
         out.print(
             "[yellow]a ranker that prefers such documents would look better than it is[/]",
+        )
+    if any(found.unchanged for found in probes):
+        out.print(
+            "[yellow]unchanged: no grade moved in the least, which is no pass: the labeler may not "
+            "read `body`, which the probes change, or grade too coarsely to tell[/]"
         )
     ungraded = sum(found.ungraded for found in probes)
     if ungraded:

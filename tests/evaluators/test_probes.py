@@ -105,6 +105,20 @@ def test_a_labeler_that_obeys_documents_is_moved_by_instructions() -> None:
     assert shifts(found) == {"planted words": 0.0, "length": 0.0, "instructions": 3.0}
 
 
+def test_a_labeler_that_does_not_see_the_change_is_told_from_one_that_is_not_moved() -> None:
+    def graded(grade: Callable[[Document], float]) -> list[bool]:
+        class Fine(ByWords):
+            def label(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Judgment]]:
+                for place, pair in enumerate(pairs):
+                    share = grade(pair.document)
+                    yield place, Judgment(self.name, (1 - share, share, 0.0, 0.0))
+
+        return [p.unchanged for p in probed(Fine(lambda *_: 0), pairs())]
+
+    assert graded(lambda document: len(document.fields["title"]) / 1000) == [True] * 3
+    assert graded(lambda document: len(document.fields["body"]) / 100_000) == [False] * 3
+
+
 def test_a_shift_that_is_let_pass_moves_nobody() -> None:
     labeler = ByWords(lambda query, words: 3 if "Grade" in words else 0)
     assert not any(p.moved for p in probed(labeler, pairs(), tolerance=3.0))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 import subprocess
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -412,6 +414,21 @@ def test_probes_show_what_moves_the_labeler(cli: Cli, answer: Answer, folder: Pa
     text = cli("agreement", "zeros.txt", *FILES, "--probes", cwd=folder).stdout
     assert "shift of the expected grade (0 to 3)" in text
     assert answer("agreement", "zeros.txt", *FILES, cwd=folder)["probes"] == []
+
+
+def test_probes_of_a_labeler_that_reads_no_body_are_no_pass(
+    cli: Cli, answer: Answer, folder: Path
+) -> None:
+    builtin = str(resources.files("relevance_eval.builtin_labeler"))
+    manifest = Path(shutil.copytree(builtin, folder / "mine")) / "labeler.json"
+    content = json.loads(manifest.read_bytes()) | {"name": "titles", "fields": [["title", ""]]}
+    manifest.write_text(json.dumps(content))
+    (folder / "zeros.txt").write_text("q1 0 menu 0\nq2 0 vpn 0\n")
+    words = ("agreement", "zeros.txt", *FILES, "--labeler", "mine", "--probes")
+    found = answer(*words, cwd=folder)["probes"]
+    assert [(p["moved"], p["unchanged"]) for p in found] == [(False, True)] * 3
+    text = " ".join(cli(*words, cwd=folder).stdout.split())
+    assert "which is no pass: the labeler may not read `body`" in text
 
 
 def test_probes_without_irrelevant_documents_are_told_before_anything_is_bought(
