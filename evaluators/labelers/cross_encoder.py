@@ -78,7 +78,8 @@ class CrossEncoder:
     def probabilities(self, wide: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Shape [batch, 4], each row summing to 1, from logits [batch, 4] or [batch, 1]."""
         if self.head and wide.shape[1] == 1:
-            return self.head.probabilities(wide)
+            # An infinite score would be graded as surely as a number could be: that pair fails too.
+            return np.where(np.isfinite(wide), self.head.probabilities(wide), np.nan)
         if wide.shape[1] != len(GRADES):
             raise LabelerError(
                 f"{wide.shape[1]} logits where {len(GRADES)} are needed",

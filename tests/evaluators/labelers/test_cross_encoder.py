@@ -73,11 +73,8 @@ def test_an_answer_that_is_not_a_number_fails_that_pair_alone(
     fine, broken, also = graded(
         labeler, pair("vpn", body="vpn"), pair("vpn", body=word), pair("leave", body="vpn")
     )
-    if one and word == "endless":  # an endless score is the highest grade, not a fault
-        assert broken.probabilities == pytest.approx([0, 0, 0, 1])
-    else:
-        assert (broken.outcome, broken.probabilities) == (Outcome.FAILED, ())
-        assert broken.reason == "the model's answer is not a number"
+    assert (broken.outcome, broken.probabilities) == (Outcome.FAILED, ())
+    assert broken.reason == "the model's answer is not a number"
     assert fine.graded
     assert also.graded
 
