@@ -187,6 +187,7 @@ def write_model() -> Callable[..., None]:
         output: str,
         summed: bool = False,
         inputs: Sequence[str] = ("input_ids", "attention_mask"),
+        kind: str = "INT64",
     ) -> None:
         make, kinds = onnx.helper, onnx.TensorProto
         last = "rows" if summed else output
@@ -203,10 +204,11 @@ def write_model() -> Callable[..., None]:
             ]
             constants.append(onnx.numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
         shape = ["batch", table.shape[1]] if summed else ["batch", "tokens", table.shape[1]]
+        whole = getattr(kinds, kind)
         graph = make.make_graph(
             nodes,
             "lookup",
-            [make.make_tensor_value_info(i, kinds.INT64, ["batch", "tokens"]) for i in inputs],
+            [make.make_tensor_value_info(i, whole, ["batch", "tokens"]) for i in inputs],
             [make.make_tensor_value_info(output, kinds.FLOAT, shape)],
             constants,
         )

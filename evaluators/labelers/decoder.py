@@ -14,11 +14,11 @@ import numpy.typing as npt
 from relevance_eval.errors import LabelerError
 from relevance_eval.evaluators.labelers.cross_encoder import CrossEncoder
 from relevance_eval.evaluators.labelers.manifest import LabelerFolder
-from relevance_eval.evaluators.labelers.session import TOKEN_BUDGET, Input, Session, batches
+from relevance_eval.evaluators.labelers.session import PAST, TOKEN_BUDGET, Input, Session, batches
 
 __all__ = ["Beginning", "Decoder", "SharedPrompt"]
 
-PAST, PRESENT = "past_key_values.", "present."
+PRESENT = "present."
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 WORTH = 32
 """Tokens that reading a query by itself must save, as it is one more run of the model."""

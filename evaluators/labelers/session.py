@@ -19,8 +19,21 @@ import onnxruntime
 
 from relevance_eval.errors import LabelerError
 
-__all__ = ["PROCESSOR_BUDGET", "TOKEN_BUDGET", "Input", "Session", "batches", "cores", "padded"]
+__all__ = [
+    "PAST",
+    "PROCESSOR_BUDGET",
+    "TOKEN_BUDGET",
+    "Input",
+    "Session",
+    "batches",
+    "cores",
+    "padded",
+]
 
+GIVEN = ("input_ids", "attention_mask", "token_type_ids")
+"""Inputs of a model that are given to it, as int64."""
+PAST = "past_key_values."
+"""What a decoder's further inputs begin with: keys and values, which `SharedPrompt` gives to it."""
 TOKEN_BUDGET = 2048
 """Tokens in a batch, padding included, of a device that wants many at a time."""
 PROCESSOR_BUDGET = 512
@@ -152,6 +165,17 @@ def providers_for(
     return [(OPENVINO, options), *usable]
 
 
+def check_input(item: Any, path: Path) -> None:
+    """Raises LabelerError for what every batch would fail on."""
+    if item.name not in GIVEN or item.type != "tensor(int64)":
+        raise LabelerError(
+            f"the model asks for {item.name} as {item.type}; "
+            f"it is given {', '.join(GIVEN)}, each as tensor(int64)",
+            where=str(path),
+            remedy="export the model anew, with these inputs alone",
+        )
+
+
 class Session:
     """Runs a model of BERT's inputs: input_ids, attention_mask and perhaps token_type_ids.
 
@@ -187,7 +211,8 @@ class Session:
         self.arithmetic = ARITHMETICS[hint] if hint and provider == OPENVINO else None
         self.budget = ONE_AT_A_TIME if scale == "batch" else BUDGETS.get(provider, TOKEN_BUDGET)
         self.place, self.output = str(path), output
-        self.names = {i.name for i in self.model.get_inputs()}
+        asked = self.model.get_inputs()
+        self.names = {i.name for i in asked}
         outputs = [o.name for o in self.model.get_outputs()]
         if not {"input_ids", "attention_mask"} <= self.names or output not in outputs:
             raise LabelerError(
@@ -195,6 +220,9 @@ class Session:
                 f"has {', '.join(sorted(self.names))} and {', '.join(outputs)}",
                 where=str(path),
             )
+        for item in asked:
+            if not item.name.startswith(PAST):
+                check_input(item, path)
 
     def outputs(
         self, inputs: Sequence[Input]

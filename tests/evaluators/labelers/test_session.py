@@ -108,6 +108,22 @@ def test_a_model_with_other_inputs_or_outputs(
     assert f"output {output!r}" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"inputs": ("input_ids", "attention_mask", "position_ids")}, "position_ids as tensor(int"),
+        ({"kind": "INT32"}, "input_ids as tensor(int32)"),
+    ],
+)
+def test_inputs_that_a_model_is_not_given_are_told_when_it_is_loaded(
+    write_folder: Folder, complains: Complains, options: dict[str, Any], asked: str
+) -> None:
+    path = write_folder(WORDS, model=options) / "model.onnx"
+    says, remedy = f"the model asks for {asked}", "export the model anew"
+    with complains(LabelerError, says, code=2, where=str(path), remedy=remedy):
+        Session(path, "logits")
+
+
 def test_a_text_that_the_model_cannot_take(write_folder: Folder, complains: Complains) -> None:
     """Its table ends before this token, as position tables end at 512."""
     path = write_folder(WORDS, rows=2001) / "model.onnx"
