@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relevance_eval.cli.options import FILE, Session, common
+from relevance_eval.cli.places import keep_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +59,7 @@ def draw(
     """
     from relevance_eval.evaluators.audit import draw_audit, write_audit
 
-    keep(out, "is what people's grades rest on", force)
+    keep_file(out, "is what people's grades rest on", force)
     project = session.project(required=queries is None)
     seed = project.config.compare.seed if session.seed is None else session.seed
     drawn = draw_audit(project.queries(queries), size, strata, seed)
@@ -106,7 +107,7 @@ def sheet(
     from relevance_eval.evaluators.audit import not_random, read_audit
     from relevance_eval.sheet import sheet_rows, write_sheet
 
-    keep(out, "may hold grades", force)
+    keep_file(out, "may hold grades", force)
     project = session.project(required=corpus is None)
     drawn, asked = read_audit(file), project.queries(queries)
     wrong = not_random(drawn, asked)
@@ -175,18 +176,6 @@ def read(session: Session, file: Path, name: str | None, out: Path | None) -> No
     if empty:
         told += f", and {empty:,} rows of {len(filled.empty):,} others have no grade"
     answered(session, project.hash, "audit read", result, told)
-
-
-def keep(path: Path, why: str, force: bool) -> None:
-    """Raises UsageError for a file that is there already."""
-    from relevance_eval.errors import UsageError
-
-    if path.exists() and not force:
-        raise UsageError(
-            f"the file exists, and {why}",
-            where=str(path),
-            remedy="say --force, or name another with --out",
-        )
 
 
 def answered(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from relevance_eval.cli.options import FILE, FOLDER, Session, common
+from relevance_eval.cli.places import keep_folder
 
 __all__ = ["pull"]
 
@@ -21,8 +22,13 @@ __all__ = ["pull"]
     type=FOLDER,
     help="Folder for runs and documents.  [default: a new one in .relevance-eval/runs]",
 )
+@click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 def pull(
-    session: Session, rankers: tuple[str, ...], queries: Path | None, out: Path | None
+    session: Session,
+    rankers: tuple[str, ...],
+    queries: Path | None,
+    out: Path | None,
+    force: bool,
 ) -> None:
     """Pull what RANKERS return into TREC run files, with the documents as they are now.
 
@@ -34,6 +40,8 @@ def pull(
     from relevance_eval.collected import collect
     from relevance_eval.results import check_file_names, new_folder, run_names, write_collected
 
+    if out:
+        keep_folder(out, force)
     project = session.project()
     check_file_names(run_names(rankers, project.config.rankers))
     collected = collect(project, rankers, project.queries(queries), session.console.task)

@@ -58,3 +58,16 @@ def test_the_configurations_hash_changes_with_a_template(
         hashes.append(open_project(path).hash)
     assert hashes[0] != hashes[1]
     assert open_project(path).hash == hashes[1]
+
+
+def test_pull_writes_over_nothing_and_says_so_before_it_pulls(
+    complaint: Complaint, folder: Path, configured: Callable[[str], Path]
+) -> None:
+    configured("[elasticsearch]\nurl = 'http://127.0.0.1:9'\n[rankers.r]\nstored_template = 't'\n")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    message = complaint("pull", "r", "--out", ".", cwd=folder)
+    assert message.startswith("error: .: the folder is not empty, and files of the same names")
+    assert "say --force" in message
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    for words in (("--out", ".", "--force"), ("--out", "new")):  # these get as far as the server
+        assert "cannot be reached" in complaint("pull", "r", *words, cwd=folder, code=5)

@@ -20,7 +20,8 @@ HELPS = [["--help"], *([verb, "--help"] for verb in VERBS), ["queries", "import"
 HELPS += [["audit", verb, "--help"] for verb in ("draw", "sheet", "read")]
 JYTHON = {"org"}
 """Looked for by the standard library's `copy`, and not found."""
-OURS = {"", ".cli", ".cli.main", ".cli.options", ".cli.printable", ".cli.spending", ".errors"}
+OURS = {"", ".cli", ".errors"}
+OURS |= {f".cli.{name}" for name in ("main", "options", "places", "printable", "spending")}
 
 
 def imported(*arguments: str | Path) -> set[str]:

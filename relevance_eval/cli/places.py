@@ -1,0 +1,33 @@
+"""Where a command writes: what is there already is kept, and known before anything is bought."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from relevance_eval.errors import UsageError, storage_error
+
+__all__ = ["keep_file", "keep_folder"]
+
+
+def keep_file(path: Path, why: str, force: bool) -> None:
+    """Raises UsageError for a file that is there already."""
+    if path.is_file() and not force:  # a pipe holds nothing that could be lost
+        raise UsageError(
+            f"the file exists, and {why}",
+            where=str(path),
+            remedy="say --force, or name another with --out",
+        )
+
+
+def keep_folder(path: Path, force: bool) -> None:
+    """Raises UsageError for a folder that holds something already."""
+    try:
+        holds = path.is_dir() and any(path.iterdir())
+    except OSError as error:
+        raise storage_error(error, path) from error
+    if holds and not force:
+        raise UsageError(
+            "the folder is not empty, and files of the same names would be lost",
+            where=str(path),
+            remedy="say --force, or name another with --out",
+        )
