@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from relevance_eval.errors import InputError, storage_error
+from relevance_eval.evaluators.whole_file import whole_file
 
 __all__ = ["read_rows", "text_of", "write_rows"]
 
@@ -76,14 +77,7 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
     Raises StorageError if the disk is full or the folder cannot be written.
     """
-    # a pipe, or what a link points to, is written as it is
-    whole = not path.exists() or (path.is_file() and not path.is_symlink())
-    part = path.with_name(f"{path.name}.part") if whole else path
-    try:
-        # Half a character becomes the escape that JSON has for it.
-        with part.open("w", encoding="utf-8", errors="backslashreplace") as out:
-            for row in rows:
-                out.write(json.dumps(row, ensure_ascii=False) + "\n")
-        part.replace(path)
-    except OSError as error:
-        raise storage_error(error, path) from error
+    # Half a character becomes the escape that JSON has for it.
+    with whole_file(path, errors="backslashreplace") as out:
+        for row in rows:
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")

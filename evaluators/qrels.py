@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from relevance_eval.errors import InputError, storage_error
+from relevance_eval.errors import InputError
 from relevance_eval.evaluators.run import escape, read_lines, unescape
+from relevance_eval.evaluators.whole_file import whole_file
 
 __all__ = ["Qrels", "read_people", "read_qrels", "write_qrels"]
 
@@ -69,11 +70,11 @@ def whole_grade(text: str, highest: int, place: str) -> int:
 
 
 def write_qrels(path: Path, qrels: Qrels) -> None:
-    """Raises StorageError if the disk is full or the folder cannot be written."""
-    try:
-        with path.open("w", encoding="utf-8") as out:
-            for query_id, grades in qrels.items():
-                for document_id, grade in grades.items():
-                    out.write(f"{query_id} 0 {escape(document_id)} {grade}\n")
-    except OSError as error:
-        raise storage_error(error, path) from error
+    """All of the file or nothing of it.
+
+    Raises StorageError if the disk is full or the folder cannot be written.
+    """
+    with whole_file(path) as out:
+        for query_id, grades in qrels.items():
+            for document_id, grade in grades.items():
+                out.write(f"{query_id} 0 {escape(document_id)} {grade}\n")

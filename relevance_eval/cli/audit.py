@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from relevance_eval.cli.options import FILE, Session, common
-from relevance_eval.cli.places import keep_file
+from relevance_eval.cli.places import keep_file, keep_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from rich.console import Console
+
+    from relevance_eval.evaluators.qrels import Qrels
 
 __all__ = ["audit"]
 
@@ -141,10 +143,13 @@ def sheet(
 @click.argument("file", metavar="SHEET", type=FILE)
 @click.option("--name", help="Who has graded.  [default: the sheet's name, without its ending]")
 @click.option("--out", type=FILE, help="Grades in TREC format.  [default: NAME.txt]")
-def read(session: Session, file: Path, name: str | None, out: Path | None) -> None:
+@FORCE
+def read(session: Session, file: Path, name: str | None, out: Path | None, force: bool) -> None:
     """Make TREC qrels of a filled SHEET, which compare and gate take with --qrels.
 
     Rows without a grade are left out and counted; a query counts once all of its rows are graded.
+    A file that exists is written over if the sheet has all grades in it, as when more of a sheet is
+    filled in and read again; else with --force alone.
     """
     from relevance_eval.errors import InputError, UsageError
     from relevance_eval.evaluators.qrels import write_qrels
@@ -157,11 +162,14 @@ def read(session: Session, file: Path, name: str | None, out: Path | None) -> No
             where=str(target),
             remedy=f"people are told apart by their file's name: --out {name}{target.suffix}",
         )
+    keep_inputs(target, [file])
     project = session.project(required=False)
     filled = read_sheet(file)
     graded = sum(len(row) for row in filled.grades.values())
     if not graded:
         raise InputError("nobody has filled in a grade", where=str(file))
+    lossless = target.is_file() and holds_all(filled.grades, target)
+    keep_file(target, "holds grades that this sheet does not have", force or lossless)
     write_qrels(target, filled.grades)
     empty = sum(filled.empty.values())
     finished = len(filled.grades.keys() - filled.empty.keys())
@@ -176,6 +184,18 @@ def read(session: Session, file: Path, name: str | None, out: Path | None) -> No
     if empty:
         told += f", and {empty:,} rows of {len(filled.empty):,} others have no grade"
     answered(session, project.hash, "audit read", result, told)
+
+
+def holds_all(grades: Qrels, file: Path) -> bool:
+    """Whether these are all grades of the file, and perhaps more."""
+    from relevance_eval.errors import InputError
+    from relevance_eval.evaluators.qrels import read_qrels
+
+    try:
+        held = read_qrels(file)
+    except InputError:
+        return False
+    return all(row.items() <= grades.get(query, {}).items() for query, row in held.items())
 
 
 def answered(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from relevance_eval.errors import UsageError, storage_error
 
-__all__ = ["keep_file", "keep_folder"]
+__all__ = ["keep_file", "keep_folder", "keep_inputs"]
 
 
 def keep_file(path: Path, why: str, force: bool) -> None:
@@ -30,4 +31,14 @@ def keep_folder(path: Path, force: bool) -> None:
             "the folder is not empty, and files of the same names would be lost",
             where=str(path),
             remedy="say --force, or name another with --out",
+        )
+
+
+def keep_inputs(path: Path, inputs: Iterable[Path]) -> None:
+    """Raises UsageError for a file that the command reads, whatever it is called."""
+    if path.exists() and any(given.exists() and path.samefile(given) for given in inputs):
+        raise UsageError(
+            "this file is read, and would be written over",
+            where=str(path),
+            remedy="name another with --out",
         )

@@ -22,6 +22,13 @@ def test_grades_come_back_by_query_and_document(path: Path) -> None:
     assert read_qrels(path) == qrels
 
 
+def test_grades_stay_until_the_new_ones_are_whole(path: Path) -> None:
+    write_qrels(path, {"q1": {"a": 3}})
+    with pytest.raises(UnicodeEncodeError):
+        write_qrels(path, {"q1": {"a": 1, "\ud800": 2}})
+    assert read_qrels(path) == {"q1": {"a": 3}}
+
+
 def test_a_line_of_the_file_is_trecs(path: Path) -> None:
     write_qrels(path, {"q1": {"a b": 3}})
     assert path.read_text() == "q1 0 quoted:a%20b 3\n"

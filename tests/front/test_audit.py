@@ -315,6 +315,35 @@ def test_the_name_is_that_of_the_file(complaint: Complaint, audited: Path) -> No
     assert "nobody has filled in a grade" in complaint(*read[:3], cwd=audited)
 
 
+def test_grades_are_written_over_neither_their_sheet_nor_those_of_others(
+    cli: Cli, complaint: Complaint, audited: Path
+) -> None:
+    sheet = audited / "ann.txt"
+    cli("audit", "sheet", "audit.json", "best.run", *FILES, "--out", sheet.name, cwd=audited)
+    empty = sheet.read_text(encoding="utf-8-sig")
+    filled = empty.replace(",,c", ",2,c", 5)
+    sheet.write_text(filled)
+    for more in ((), ("--out", "./ann.txt", "--force")):
+        said = complaint("audit", "read", "ann.txt", *more, cwd=audited)
+        assert "this file is read, and would be written over" in said
+    assert sheet.read_text() == filled
+    read = ("audit", "read", "ann.txt", "--out", "grades.txt")
+    cli(*read, cwd=audited)
+    sheet.write_text(filled.replace(",,c", ",1,c", 5))
+    cli(*read, cwd=audited)  # what is filled in further loses no grade
+    grades = audited / "grades.txt"
+    assert len(grades.read_text().splitlines()) == 10
+    sheet.write_text(empty.replace(",,c", ",0,c"))
+    before = grades.read_text()
+    said = complaint(*read, cwd=audited)
+    assert "the file exists, and holds grades that this sheet does not have" in said
+    assert grades.read_text() == before
+    grades.write_text("notes of mine")
+    assert "the file exists" in complaint(*read, cwd=audited)
+    cli(*read, "--force", cwd=audited)
+    assert len(grades.read_text().splitlines()) == 60
+
+
 def test_a_draw_that_cannot_be_made_is_told(complaint: Complaint, audited: Path) -> None:
     draw = ("audit", "draw", "--queries", "queries.jsonl")
     assert "people's grades rest on" in complaint(*draw, cwd=audited)
