@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from relevance_eval.cli.options import FILE, LabelOptions, Session, Sources, comparing
+from relevance_eval.cli.places import check_parents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ def gate(
     from relevance_eval.provenance import made_of
     from relevance_eval.results import write_evaluation
 
-    check_places(junit, summary)
+    check_parents(junit, summary)
     project = session.project(required=given.corpus is None)
     settings = project.config.gate.model_copy(update=overriding(asked))
     wanted = gate_of(settings)
@@ -154,17 +155,6 @@ def gate(
     if publish:
         published(session, project, answer)
     click.get_current_context().exit(code)
-
-
-def check_places(*files: Path | None) -> None:
-    """Raises UsageError for a file in a folder that is not there: labels would be bought first."""
-    from relevance_eval.errors import UsageError
-
-    for file in files:
-        if file and not file.parent.is_dir():
-            raise UsageError(
-                "there is no such folder", where=str(file.parent), remedy="make it, or name another"
-            )
 
 
 def check_whole(slices: Sequence[str]) -> None:

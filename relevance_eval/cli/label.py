@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relevance_eval.cli.options import FILE, Session, Sources, common, sources
+from relevance_eval.cli.places import check_parents, keep_file, keep_inputs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,8 @@ __all__ = ["label"]
     type=FILE,
     help="Write the grades as TREC qrels to this file too.  [default: none]",
 )
-def label(session: Session, given: Sources, out: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+def label(session: Session, given: Sources, out: Path | None, force: bool) -> None:
     """Grade what RANKERS return and the store does not hold yet.
 
     A ranker is a name of the configuration or a TREC run file. Stopped half-way, it goes on from
@@ -37,6 +39,10 @@ def label(session: Session, given: Sources, out: Path | None) -> None:
     from relevance_eval.notices import label_notices, run_notices
     from relevance_eval.results import hard_grades
 
+    if out:
+        keep_inputs(out, given.qrels)
+        keep_file(out, "may hold grades of people", force)
+        check_parents(out)
     project = session.project(required=given.corpus is None)
     people = read_people(given.qrels)
     chosen = project.labeler(given.labeler)

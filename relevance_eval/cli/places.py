@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relevance_eval.errors import UsageError, storage_error
 
-__all__ = ["keep_file", "keep_folder", "keep_inputs"]
+__all__ = ["check_parents", "keep_file", "keep_folder", "keep_inputs"]
 
 
 def keep_file(path: Path, why: str, force: bool) -> None:
@@ -42,3 +42,12 @@ def keep_inputs(path: Path, inputs: Iterable[Path]) -> None:
             where=str(path),
             remedy="name another with --out",
         )
+
+
+def check_parents(*files: Path | None) -> None:
+    """Raises UsageError for a file in a folder that is not there: labels would be bought first."""
+    for file in files:
+        if file and not file.parent.is_dir():
+            raise UsageError(
+                "there is no such folder", where=str(file.parent), remedy="make it, or name another"
+            )

@@ -71,3 +71,21 @@ def test_pull_writes_over_nothing_and_says_so_before_it_pulls(
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     for words in (("--out", ".", "--force"), ("--out", "new")):  # these get as far as the server
         assert "cannot be reached" in complaint("pull", "r", *words, cwd=folder, code=5)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--qrels", "qrels.txt", "--out", "./qrels.txt", "--force"], "this file is read"),
+        (["--out", "qrels.txt"], "the file exists, and may hold grades of people"),
+        (["--out", "none/grades.txt"], "there is no such folder"),
+    ],
+    ids=["read", "there", "nowhere"],
+)
+def test_grades_that_cannot_be_written_are_not_bought(
+    complaint: Complaint, folder: Path, more: list[str], said: str
+) -> None:
+    before = (folder / "qrels.txt").read_text()
+    assert said in complaint("label", "a.run", *FILES, *more, cwd=folder)
+    assert (folder / "qrels.txt").read_text() == before
+    assert not (folder / ".relevance-eval").exists()
