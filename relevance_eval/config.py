@@ -272,6 +272,17 @@ class CompareConfig(Section):
             raise ValueError("one set of labels has no spread: 0 for none, or 2 or more")
         return draws
 
+    @model_validator(mode="after")
+    def budget_that_counts(self) -> CompareConfig:
+        """A budget that nothing keeps to is refused: all labels might be bought for much more."""
+        for budget in ("max_labels", "max_minutes"):
+            if self.labels == "all" and getattr(self, budget) is not None:
+                raise ValueError(
+                    f"{budget} does nothing where all labels are bought: "
+                    'set labels = "decisive" or "exact" as well'
+                )
+        return self
+
 
 class GateConfig(Section):
     """What `gate` asks of a ranker.

@@ -188,8 +188,9 @@ def comparing(verb: Callable[..., None]) -> Callable[..., None]:
     labels = click.option(
         "--labels",
         type=click.Choice(["all", "exact", "decisive"]),
-        help="Which labels to buy: all, those without which the verdict could change, or those "
-        "without which it is 98 % sure not to.  [default: the configuration's, all]",
+        help="Which labels to buy: all, whatever a configured budget says; those without which the "
+        "verdict could change; or those without which it is 98 % sure not to.  [default: the "
+        "configuration's, all]",
     )
     max_labels = click.option(
         "--max-labels",

@@ -53,6 +53,16 @@ def test_a_key_that_is_not_known(
         ("[compare]\nalpha = 1.0", 2, "compare.alpha: Input should be less than 1"),
         ("[compare]\nrelevant = 4", 2, "compare.relevant: Input should be less than or equal to 3"),
         ("[compare]\nlabel_draws = 1", 2, "compare.label_draws: one set of labels has no spread"),
+        (
+            "[compare]\nmax_labels = 100",
+            1,
+            "compare: max_labels does nothing where all labels are bought: set labels =",
+        ),
+        (
+            "[compare]\nlabels = 'all'\nmax_minutes = 5",
+            1,
+            "compare: max_minutes does nothing where all labels are bought",
+        ),
         ("[compare]\nno_gain = 'one'", 2, "compare.no_gain: Input should be 'zero' or 'skip'"),
         ("[elasticsearch]\nheap = '1t'", 2, "elasticsearch.heap: String should match pattern"),
         ("[embedders.e]\npooling = 'cls'", 1, "embedders.e.model: Field required"),

@@ -138,3 +138,11 @@ def test_paths_begin_in_the_folder_of_the_configuration(
 def test_a_seed_of_the_command_line_wins(configured: Write) -> None:
     project = open_project(configured("[compare]\nseed = 3\n"))
     assert (project.plan().seed, project.plan(7).seed, project.plan(0).seed) == (3, 7, 0)
+
+
+def test_all_labels_may_be_asked_for_whatever_budget_is_configured(configured: Write) -> None:
+    project = open_project(configured("[compare]\nlabels = 'exact'\nmax_labels = 9\n"))
+    thrift = project.thrift()
+    assert thrift
+    assert thrift.budget.labels == 9
+    assert project.thrift("all") is None
