@@ -32,13 +32,17 @@ class Ability:
     detail: str = ""
 
 
-def abilities(client: Elasticsearch, index: str) -> list[Ability]:
-    """Each is tried, not guessed from a version: licences and missing modules show too."""
+def abilities(client: Elasticsearch, index: str, fields: Sequence[str] = ()) -> list[Ability]:
+    """Each is tried, not guessed from a version: licences and missing modules show too.
+
+    Args:
+        fields: that the configuration says the index has.
+    """
 
     def search(**body: Any) -> object:
         return client.search(index=index, size=0, **body)
 
-    probes: Mapping[str, Callable[[], object]] = {
+    probes: dict[str, Callable[[], object]] = {
         f"read {index}": lambda: search(query=MATCH_ALL),
         "point in time": lambda: open_and_close(client, index),
         "retrievers": lambda: search(retriever=STANDARD),
@@ -53,6 +57,8 @@ def abilities(client: Elasticsearch, index: str) -> list[Ability]:
         ),
         "own indices relevance-eval-*": lambda: may_create(client),
     }
+    if fields:
+        probes["fields of [documents]"] = lambda: check_mapped(client, index, fields)
     return [attempt(name, probe) for name, probe in probes.items()]
 
 
@@ -69,6 +75,14 @@ def attempt(name: str, probe: Callable[[], object]) -> Ability:
 def open_and_close(client: Elasticsearch, index: str) -> None:
     pit = client.open_point_in_time(index=index, keep_alive="10s")["id"]
     client.close_point_in_time(id=pit)
+
+
+def check_mapped(client: Elasticsearch, index: str, fields: Sequence[str]) -> None:
+    """Raises RelevanceEvalError for fields that the index does not know."""
+    known = client.field_caps(index=index, fields=list(fields))["fields"]
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        raise RelevanceEvalError(f"not in the mapping of {index}: {', '.join(unknown)}")
 
 
 def may_create(client: Elasticsearch) -> None:

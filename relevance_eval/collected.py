@@ -31,6 +31,7 @@ class Collected:
         indices: index to its settings and mapping, of those that were asked.
         absent: queries of the set that none of the rankers, all of them run files, has.
         strangers: run file to the queries in it that the set does not have.
+        lacking: fields that the configuration names and none of the documents has.
     """
 
     queries: Sequence[Query]
@@ -41,6 +42,7 @@ class Collected:
     indices: Mapping[str, Any] = field(default_factory=dict[str, Any])
     absent: Sequence[str] = ()
     strangers: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    lacking: Sequence[str] = ()
 
     @property
     def pairs(self) -> list[Pair]:
@@ -74,7 +76,7 @@ def collect(
     Raises:
         UsageError: a name is neither, a run file knows none of the queries, none of its documents
             is in the corpus, or a ranker finds nothing for any query.
-        ConfigError: a field that the configuration names is in no document.
+        ConfigError: none of the fields that the configuration names is in any document.
     """
     files = {n: read_run(Path(n)) for n in names if is_file(project, n)}
     check_files(files, queries)
@@ -97,7 +99,6 @@ def collect(
         documents |= read_corpus(corpus, project.config.documents, wanted)
     check_found(runs.values(), queries)
     check_texts(wanted, documents, corpus)
-    check_fields(project, documents)
     known = {q.id for q in queries}.union(absent)
     strangers = {n: sorted(run.results.keys() - known) for n, run in files.items()}
     return Collected(
@@ -109,6 +110,7 @@ def collect(
         indices,
         absent,
         {Path(n).stem: found for n, found in strangers.items() if found},
+        lacking_fields(project, documents),
     )
 
 
@@ -196,18 +198,22 @@ def check_found(runs: Iterable[Run], queries: Sequence[Query]) -> None:
             )
 
 
-def check_fields(project: Project, documents: Mapping[str, Document]) -> None:
-    """Raises ConfigError for a field that [documents] names and no document has."""
+def lacking_fields(project: Project, documents: Mapping[str, Document]) -> list[str]:
+    """The fields that [documents] names and none of these documents has.
+
+    Raises ConfigError if these are all that it names: there is no text to grade.
+    """
     if "documents" not in project.config.model_fields_set or not documents:
-        return
+        return []
+    named = project.config.documents
     present = {role for document in documents.values() for role in document.fields}
-    for role, name in project.config.documents.items():
-        if role not in present:
-            raise ConfigError(
-                f"none of {len(documents):,} documents has a field {name!r}",
-                where=f"[documents] {role}",
-                remedy="correct the name, or remove the line if your index has no such field",
-            )
+    if named and present.isdisjoint(named):
+        raise ConfigError(
+            f"none of {len(documents):,} documents has a field {' or '.join(named.values())}",
+            where="[documents]",
+            remedy="say there which field of your index plays which role",
+        )
+    return [name for role, name in named.items() if role not in present]
 
 
 def cut(run: Run, depth: int) -> Run:

@@ -49,6 +49,11 @@ def run_notices(collected: Collected) -> Iterator[str]:
             f"documents of the rankers that were not found, such as {missing[0]}, and count as "
             f"unjudged: {len(missing):,}"
         )
+    if collected.lacking:
+        yield (
+            "fields of [documents] that none of the documents found has, and that the labeler does "
+            f"without: {', '.join(collected.lacking)}"
+        )
 
 
 def slice_notices(

@@ -36,18 +36,20 @@ def attach(session: Session, setup: bool, yes: bool) -> None:
     from relevance_eval.plugin.server import server_version
 
     project = session.project()
+    config = project.config
+    fields = [*config.documents.values()] if "documents" in config.model_fields_set else []
     with project.session(session.console.task) as client:
         version = server_version(client)
-        can = abilities(client, project.config.elasticsearch.index)
+        can = abilities(client, config.elasticsearch.index, fields)
         rankers = [
             try_ranker(
                 client,
                 name,
                 lambda name=name: project.ranker(name),
                 project.embedders,
-                project.config.documents,
+                config.documents,
             )
-            for name in project.config.rankers
+            for name in config.rankers
         ]
         created = set_up(client) if setup and (yes or wanted(COMPARISONS)) else False
     result = {

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from relevance_eval.cli.options import FILE, FOLDER, Session, common
 from relevance_eval.cli.places import keep_folder
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["pull"]
 
@@ -36,8 +40,9 @@ def pull(
     relevance-eval compare A.run B.run --corpus documents.jsonl --queries queries.jsonl
     """
     from relevance_eval.answer import envelope, pull_result
-    from relevance_eval.cli.tables import show_pull
+    from relevance_eval.cli.tables import show_notices, show_pull
     from relevance_eval.collected import collect
+    from relevance_eval.notices import run_notices
     from relevance_eval.results import check_file_names, new_folder, run_names, write_collected
 
     if out:
@@ -48,5 +53,11 @@ def pull(
     created = datetime.now(UTC).isoformat(timespec="seconds")
     folder = out or new_folder(project.home / "runs", created, collected)
     write_collected(folder, collected)
-    answer = envelope("pull", project.hash, pull_result(collected, folder))
-    session.console.answer(answer, lambda console: show_pull(console, collected, folder))
+    notices = [*run_notices(collected)]
+    result = pull_result(collected, folder) | {"notices": notices}
+
+    def show(console: Console) -> None:
+        show_notices(console, notices)
+        show_pull(console, collected, folder)
+
+    session.console.answer(envelope("pull", project.hash, result), show)

@@ -158,6 +158,7 @@ def test_pull_writes_runs_and_documents_that_others_read(answer: Answer, pulled:
         assert 60 < len(run) <= 120
     assert all(document["body"] and document["title"] for document in documents)
     summary = answer("pull", "bm25", "--out", "again", cwd=pulled)
+    assert summary["notices"] == []
     assert summary["queries"] == 12
     assert summary["rankers"] == [
         {"name": "bm25", "hits": len(runs["bm25"]), "empty": [], "problems": {}}

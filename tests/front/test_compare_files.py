@@ -272,6 +272,19 @@ def test_queries_of_a_run_file_that_the_set_does_not_have_are_told(
     assert notice.endswith("left out: 1")
 
 
+def test_a_field_that_no_document_has_is_told_and_only_all_of_them_are_refused(
+    answer: Answer, complaint: Complaint, folder: Path, compare_words: tuple[str, ...]
+) -> None:
+    path = folder / "relevance-eval.toml"
+    path.write_text("[documents]\ntitle = 'title'\nauthor = 'writer'\nbody = 'body'\n")
+    (notice,) = answer(*compare_words, cwd=folder)["notices"]
+    assert notice.startswith("fields of [documents] that none of the documents found has, ")
+    assert notice.endswith("does without: writer")
+    path.write_text("[documents]\ntitle = 'heading'\nauthor = 'writer'\n")
+    message = complaint(*compare_words, cwd=folder)
+    assert message.startswith("error: [documents]: none of 4 documents has a field heading or writ")
+
+
 def test_the_wrong_corpus_or_the_wrong_grades_are_refused(
     complaint: Complaint, folder: Path, compare_words: tuple[str, ...]
 ) -> None:

@@ -47,6 +47,17 @@ def test_an_index_that_is_missing_is_said(es: Elasticsearch) -> None:
         assert found[name] == Ability(name, False, "no such index [test-none]")
 
 
+def test_fields_that_the_index_does_not_know_are_said(
+    es: Elasticsearch, make_index: Indices
+) -> None:
+    index = make_index({}, meta={"properties": {"author": {"type": "keyword"}}})
+    known = abilities(es, index, ["title", "meta.author"])[-1]
+    assert (known.name, known.detail) == ("fields of [documents]", "")
+    unknown = abilities(es, index, ["title", "author", "path"])[-1]
+    assert not unknown.works
+    assert unknown.detail == f"not in the mapping of {index}: author, path"
+
+
 @pytest.mark.parametrize(("allowed", "works"), [(True, True), (False, False)])
 def test_privileges_are_asked_for_where_there_is_security(
     serve: Serve, client_of: Clients, allowed: bool, works: bool
