@@ -14,7 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from relevance_eval.errors import InputError, UsageError, storage_error
 from relevance_eval.evaluators.query import Query
 
-__all__ = ["Audit", "draw_audit", "hash_queries", "not_random", "read_audit", "write_audit"]
+__all__ = [
+    "Audit",
+    "check_random",
+    "draw_audit",
+    "hash_queries",
+    "not_random",
+    "read_audit",
+    "write_audit",
+]
 
 FORMAT = "relevance-eval/audit/1"
 FEWEST = 2
@@ -209,6 +217,15 @@ def not_random(audit: Audit | None, queries: Sequence[Query]) -> str | None:
             "the audit's queries are not those that its seed draws: they were chosen by hand" + tags
         )
     return None
+
+
+def check_random(audit: Audit, queries: Sequence[Query], where: str) -> None:
+    """Raises UsageError, with the audit's file, for one that is no random sample of these."""
+    wrong = not_random(audit, queries)
+    if wrong:
+        raise UsageError(
+            wrong, where=where, remedy="draw again: relevance-eval audit draw, or name its set"
+        )
 
 
 def write_audit(path: Path, audit: Audit) -> None:

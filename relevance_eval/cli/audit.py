@@ -105,18 +105,13 @@ def sheet(
     The order is one of chance, and neither rankers nor the labeler's grades are shown.
     """
     from relevance_eval.collected import collect
-    from relevance_eval.errors import UsageError
-    from relevance_eval.evaluators.audit import not_random, read_audit
+    from relevance_eval.evaluators.audit import check_random, read_audit
     from relevance_eval.sheet import sheet_rows, write_sheet
 
     keep_file(out, "may hold grades", force)
     project = session.project(required=corpus is None)
     drawn, asked = read_audit(file), project.queries(queries)
-    wrong = not_random(drawn, asked)
-    if wrong:
-        raise UsageError(
-            wrong, where=str(file), remedy="draw again: relevance-eval audit draw, or name its set"
-        )
+    check_random(drawn, asked, str(file))
     chosen = [q for q in asked if q.id in drawn.drawn]
     depth = project.plan().primary.depth or project.config.compare.depth
     found = collect(project, rankers, chosen, session.console.task, corpus, whole=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from relevance_eval.evaluation import Evaluation
     from relevance_eval.evaluators.comparison import Plan
     from relevance_eval.evaluators.gate import Decision, Gate, Ruling
+    from relevance_eval.evaluators.query import Query
     from relevance_eval.project import Project
 
 __all__ = ["exit_code", "gate"]
@@ -120,6 +121,7 @@ def gate(
     wanted = gate_of(settings)
     queries = project.queries(given.queries)
     check_slices(wanted.slices, queries)
+    check_audit(project, audit, queries, given.qrels)
     plan = replace(plan_of(project, settings, session.seed), baselines=baselines)
     loss = wanted.direction == "not worse"
     thrift = project.thrift(buying.labels, buying.max_labels, buying.max_minutes, loss=loss)
@@ -155,6 +157,24 @@ def gate(
     if publish:
         published(session, project, answer)
     click.get_current_context().exit(code)
+
+
+def check_audit(
+    project: Project, file: Path | None, queries: Sequence[Query], people: Sequence[Path]
+) -> None:
+    """Raises UsageError for an audit that can correct nothing: a build would pass without it."""
+    from relevance_eval.errors import UsageError
+    from relevance_eval.evaluators.audit import check_random
+
+    sample = project.audit(file)
+    if sample is None:
+        return
+    where = str(file or project.config.compare.audit)
+    check_random(sample, queries, where)
+    if not people:
+        raise UsageError(
+            "nobody's grades of the audit were given", where=where, remedy="name them with --qrels"
+        )
 
 
 def check_whole(slices: Sequence[str]) -> None:

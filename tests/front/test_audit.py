@@ -127,9 +127,7 @@ def test_grades_that_are_not_those_of_the_draw_correct_nothing(
     ).stdout.replace("\n", " ")
 
 
-def test_an_untrusted_labeler_gets_no_verdict_and_ends_the_gate_with_4(
-    cli: Cli, answer: Answer, audited: Path
-) -> None:
+def test_an_untrusted_labeler_gets_no_verdict(cli: Cli, answer: Answer, audited: Path) -> None:
     by_hand(audited)
     people = grade(audited, like=0)
     text = cli(*words("compare", *people), cwd=audited).stdout
@@ -138,8 +136,6 @@ def test_an_untrusted_labeler_gets_no_verdict_and_ends_the_gate_with_4(
     found = answer(*words("compare", *people), cwd=audited)
     assert found["comparisons"][0]["verdict"] == "untrusted"
     assert {s["verdict"] for s in found["comparisons"][0]["slices"]} == {"untrusted"}
-    gate = cli(*words("gate", *people), cwd=audited, code=4, env=QUIET).stdout
-    assert gate.startswith("gate: untrusted")
     page = cli("report", "--out", "page.html", cwd=audited)
     assert page.returncode == 0
     text = (audited / "page.html").read_text()
@@ -206,6 +202,23 @@ def test_an_audit_of_other_queries_corrects_nothing(answer: Answer, audited: Pat
     found = answer(*words("compare", *people), cwd=audited)
     assert "drawn from another set of 40 queries" in found["audit"]["refusal"]
     assert "of those drawn are not in this one" in found["audit"]["refusal"]
+
+
+def test_the_gate_takes_no_audit_that_can_correct_nothing(
+    complaint: Complaint, audited: Path
+) -> None:
+    people = grade(audited)
+    message = complaint(*words("gate"), cwd=audited)
+    assert message.startswith("error: audit.json: nobody's grades of the audit were given\n")
+    lines = (audited / "queries.jsonl").read_text()
+    (audited / "queries.jsonl").write_text("\n".join(lines.splitlines()[:30]) + "\n")
+    message = complaint(*words("gate", *people), cwd=audited)
+    assert message.startswith("error: audit.json: the audit was drawn from another set of 40 quer")
+    assert "audit draw, or name its set" in message
+    (audited / "queries.jsonl").write_text(lines)
+    by_hand(audited)
+    assert "chosen by hand" in complaint(*words("gate", *people), cwd=audited)
+    assert not (audited / ".relevance-eval").exists()
 
 
 def test_a_file_that_is_no_audit_is_told_before_anything_is_bought(
