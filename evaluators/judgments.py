@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import sqlite3
 import time
@@ -23,6 +24,7 @@ from relevance_eval.evaluators.pair import Pair
 
 __all__ = ["Judgments", "PairKey"]
 
+LOG = logging.getLogger(__name__)
 PairKey = tuple[str, str]
 """A query's text and a document's content hash: `Pair.key`."""
 
@@ -53,6 +55,8 @@ READ_AT_ONCE = 200
 ROOM = 1 << 16
 """Bytes that SQLite needs beside the data, for its write-ahead log's index."""
 PATIENCE_SECONDS = 30
+POLL_SECONDS = 0.5
+"""Of a wait that has no end but Ctrl-C, which SQLite does not hear meanwhile."""
 REMEDY = "free some space or name another folder; judgments written before this are kept"
 DAMAGED = "move the file away: a new one is begun, and labels are bought again"
 
@@ -165,6 +169,23 @@ class Judgments:
             judgment = Judgment(labeler, shares, Outcome(outcome), reason, named)
             yield by_digest[query, document], judgment
 
+    @contextmanager
+    def turn(self, labeler: str) -> Generator[None]:
+        """Waits until no other command buys of this labeler: what one has asked for, and the store
+        does not hold yet, the next would pay for once more.
+
+        It locks an empty file beside the store, which is free again however a command ends.
+        """
+        path = self.path.with_name(f"{self.path.name}.{labeler[:12]}.turn")
+        with self.translated():
+            lock = sqlite3.connect(path, timeout=POLL_SECONDS, isolation_level=None)
+        try:
+            with self.translated():
+                wait_for(lock)
+            yield
+        finally:
+            lock.close()
+
     def prepare(self) -> None:
         self.write_ahead()
         self.database.execute("PRAGMA synchronous = NORMAL")
@@ -224,6 +245,20 @@ class Judgments:
             return shutil.disk_usage(self.path.parent).free < ROOM
         except OSError:
             return False
+
+
+def wait_for(lock: sqlite3.Connection) -> None:
+    told = False
+    while True:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        if not told:
+            LOG.info("waiting for another command that buys of this labeler: no label twice")
+            told = True
 
 
 def one_voice(votes: Sequence[Judgment]) -> Judgment:

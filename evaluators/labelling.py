@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -127,6 +128,8 @@ def label(
 ) -> Labelling:
     """Grades what the store does not hold yet; judgments are stored as they come.
 
+    Of two commands that lack labels of one `PaidLabeler`, the second waits for the first.
+
     Args:
         people: take a person's grade before the labeler's where the store has one.
         progress: called with (labels done, labels to buy) after each write.
@@ -136,12 +139,16 @@ def label(
     """
     distinct = list({p.key: p for p in pairs}.values())
     known = store.get(distinct, labeler.fingerprint, people=people)
-    missing = [p for p in distinct if p.key not in known]
-    if isinstance(labeler, PaidLabeler):
-        of_its_own = (j for j in known.values() if j.labeler == labeler.fingerprint)
-        labeler.proven = labeler.proven or any(j.graded for j in of_its_own)
-    started = time.perf_counter()
-    bought = buy(missing, labeler, store, progress)
+    with ExitStack() as turn:
+        if isinstance(labeler, PaidLabeler) and len(known) < len(distinct):
+            turn.enter_context(store.turn(labeler.fingerprint))
+            known = store.get(distinct, labeler.fingerprint, people=people)  # others bought since
+        if isinstance(labeler, PaidLabeler):
+            of_its_own = (j for j in known.values() if j.labeler == labeler.fingerprint)
+            labeler.proven = labeler.proven or any(j.graded for j in of_its_own)
+        missing = [p for p in distinct if p.key not in known]
+        started = time.perf_counter()
+        bought = buy(missing, labeler, store, progress)
     outcomes = [j.outcome for j in bought.values()]
     left_out = Judgment.failed(labeler.fingerprint, LEFT_OUT)
     refused_before = sum(j.outcome is Outcome.REFUSED for j in known.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -148,6 +149,43 @@ def test_what_was_paid_for_is_written_before_the_next_answer(
     grader = PaidGrader(store)
     label(make_pairs(6), grader, store)
     assert grader.spent == [0, 1, 2, 3, 4, 5]
+
+
+class SlowGrader(PaidGrader):
+    """While it answers its first pair, another command labels the same."""
+
+    def __init__(self, store: Judgments, other: threading.Thread):
+        super().__init__(store)
+        self.other = other
+
+    def judge(self, document_id: str) -> Judgment:
+        if not self.spent:
+            self.other.start()
+            self.other.join(0.5)  # it waits, or would have bought everything by now
+        return super().judge(document_id)
+
+
+def test_two_commands_at_once_pay_for_no_label_twice(
+    store: Judgments, store_path: Path, make_pairs: MakePairs
+) -> None:
+    found: list[Labelling] = []
+
+    def late() -> None:
+        with Judgments(store_path) as own:
+            found.append(label(make_pairs(8), PaidGrader(own), own))
+
+    other = threading.Thread(target=late)
+    assert counts(label(make_pairs(6), SlowGrader(store, other), store)) == {"bought": 6}
+    other.join()
+    assert counts(found[0]) == {"reused": 6, "bought": 2}
+
+
+def test_what_is_there_already_waits_for_nobody(
+    store: Judgments, store_path: Path, make_pairs: MakePairs
+) -> None:
+    label(make_pairs(4), PaidGrader(store), store)
+    with Judgments(store_path) as other, other.turn(Grader().fingerprint):
+        assert counts(label(make_pairs(4), PaidGrader(store), store)) == {"reused": 4}
 
 
 def test_peoples_grades_are_reused_first_unless_left_aside(
