@@ -60,12 +60,20 @@ def agreement(
     from relevance_eval.answer import agreement_result, envelope, probe_result
     from relevance_eval.cli.probes_table import show_probes
     from relevance_eval.cli.tables import show_agreement
+    from relevance_eval.errors import UsageError
     from relevance_eval.evaluators.probes import probe
     from relevance_eval.meeting import meet
+    from relevance_eval.people import People
     from relevance_eval.probing import pairs_to_probe
 
     project = session.project(required=corpus is None or queries is None)
     chosen = project.labeler(labeler)
+    if isinstance(chosen, People):  # or they would fill in a sheet that is compared with nothing
+        raise UsageError(
+            "people are no labeler that could be measured against people",
+            where=f"labeler {chosen.name}",
+            remedy="name another with --labeler",
+        )
     seed = project.config.compare.seed if session.seed is None else session.seed
     # Looked for first: what is wrong with them is told before anything is bought.
     probing = (

@@ -181,6 +181,13 @@ def test_agreement_without_a_single_label_says_why(complaint: Complaint, folder:
     assert "check that [documents] names the fields of your index" in message
 
 
+def test_agreement_sends_nobody_to_a_sheet(complaint: Complaint, folder: Path) -> None:
+    (folder / "relevance-eval.toml").write_text('labeler = "people"\n')
+    message = complaint("agreement", "qrels.txt", *FILES, cwd=folder)
+    assert message.startswith("error: labeler people: people are no labeler that could be measured")
+    assert not (folder / ".relevance-eval").exists()
+
+
 def test_agreement_compares_the_order_of_runs(answer: Answer, folder: Path) -> None:
     runs = ("--run", "a.run", "--run", "b.run")
     order = answer("agreement", "qrels.txt", *FILES, *runs, cwd=folder)["order"]
