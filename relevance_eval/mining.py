@@ -38,7 +38,7 @@ def mine_project(
     """
     chosen = settings or project.config.training.mine
     rankers = [project.ranker(name) for name in chosen.rankers]
-    labeler = project.labeler(chosen.guard) if chosen.guard else None
+    labeler = project.configured_labeler(chosen.guard) if chosen.guard else None
     with (
         project.store() if labeler else nullcontext() as store,
         project.session(task) as client,

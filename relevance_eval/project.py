@@ -121,7 +121,7 @@ class Project:
                 )
             return None
         budget = Budget(max_labels or usual.max_labels, minutes and 60 * minutes)
-        forecaster = self.labeler(usual.forecaster) if usual.forecaster else None
+        forecaster = self.configured_labeler(usual.forecaster) if usual.forecaster else None
         return Thrift("exact" if mode == "exact" else "decisive", budget, loss, forecaster)
 
     def audit(self, file: Path | None = None) -> Audit | None:
@@ -142,16 +142,30 @@ class Project:
         return Judgments(self.home / "judgments.sqlite")
 
     def labeler(self, name: str | None = None) -> Labeler:
-        """Raises LabelerError if there is no such labeler, UsageError if no such endpoint."""
+        """The labeler of this name, or the configuration's.
+
+        Args:
+            name: as on the command line, where a folder's path begins in the working folder.
+
+        Raises LabelerError if there is no such labeler, UsageError if no such endpoint.
+        """
+        if name:
+            return self.labeler_of(name, Path.cwd())
+        return self.configured_labeler(self.config.labeler)
+
+    def configured_labeler(self, name: str) -> Labeler:
+        """As `labeler`, of a name that the configuration holds, in whose folder paths begin."""
+        return self.labeler_of(name, self.base)
+
+    def labeler_of(self, name: str, base: Path) -> Labeler:
         from relevance_eval.evaluators.labelers.load import load_labeler
         from relevance_eval.people import People
 
-        wanted, threads = name or self.config.labeler, self.config.labelling.threads
-        if wanted.startswith(ENDPOINT):
-            return self.teacher(wanted.removeprefix(ENDPOINT))
-        if wanted == People.name:
+        if name.startswith(ENDPOINT):
+            return self.teacher(name.removeprefix(ENDPOINT))
+        if name == People.name:
             return People(self.home / "sheets")
-        return load_labeler(wanted, base=self.base, threads=threads)
+        return load_labeler(name, base=base, threads=self.config.labelling.threads)
 
     def teacher(self, name: str) -> Teacher:
         """The language model behind a configured endpoint, as a labeler."""

@@ -39,7 +39,7 @@ def relatives(project: Project, names: Sequence[str], labeler: str | None) -> li
     used = list(embedders(project, names))
     if not used or wanted == People.name or wanted.startswith(ENDPOINT):
         return []
-    own = labeler_print(project, wanted)
+    own = labeler_print(wanted, Path.cwd() if labeler else project.base)
     found: dict[str, Kinship] = {}
     for ranker, embedder in used:
         model = embedder_model(project, embedder)
@@ -63,15 +63,16 @@ def embedders(project: Project, names: Sequence[str]) -> Iterator[tuple[str, str
                 yield name, embedder
 
 
-def labeler_print(project: Project, name: str) -> ModelPrint:
+def labeler_print(name: str, base: Path) -> ModelPrint:
     from relevance_eval.evaluators.circularity import print_model
     from relevance_eval.evaluators.labelers.load import folder_of
     from relevance_eval.evaluators.labelers.manifest import read_manifest
 
-    folder = folder_of(name, project.base)
-    base = read_manifest(folder / "labeler.json").base
-    # Said here and not in its file, whose hash is the labeler's fingerprint.
-    return print_model(folder / "model.onnx", base or (BUILTIN_BASE if name == BUILTIN else None))
+    folder = folder_of(name, base)
+    made_from = read_manifest(folder / "labeler.json").base
+    if name == BUILTIN:  # said here and not in its file, whose hash is the labeler's fingerprint
+        made_from = made_from or BUILTIN_BASE
+    return print_model(folder / "model.onnx", made_from)
 
 
 def embedder_model(project: Project, name: str) -> Path:

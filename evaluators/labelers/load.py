@@ -26,7 +26,7 @@ def load_labeler(
     Args:
         name: `builtin`; a folder, absolute or relative to `base`; or `owner/name[@revision]` of a
             model hub, which is downloaded once.
-        base: folder of the configuration.
+        base: folder that the path begins in; the working one if None.
         threads: processor threads; 0 for one a core.
         exact: not by OpenVINO, also where that is faster: the same fingerprint on every machine.
 
@@ -45,9 +45,9 @@ def folder_of(name: str, base: Path) -> Path:
     if path.is_dir():
         return path
     if on_hub(name):
-        remedy = "check the name and the network, or use 'builtin'"
+        remedy = f"looked for {path} first; check the name and the network, or use 'builtin'"
         return download(name, [*FILES, WEIGHTS], remedy=remedy)
     raise LabelerError(
-        f"there is no labeler {name!r}",
-        remedy="use 'builtin', a folder, or owner/name of a model hub",
+        f"there is no labeler {name!r}, and no folder {path}",
+        remedy="use 'builtin', a folder, owner/name of a model hub, endpoint:NAME or people",
     )

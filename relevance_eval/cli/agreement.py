@@ -24,7 +24,10 @@ __all__ = ["agreement"]
     "--queries", help="Query set, JSON Lines or irds:NAME.  [default: the configuration's]"
 )
 @click.option("--corpus", help="Documents, JSON Lines or irds:NAME.  [default: [load] documents]")
-@click.option("--labeler", help="builtin, a folder or owner/name.  [default: the configuration's]")
+@click.option(
+    "--labeler",
+    help="builtin, a folder, owner/name or endpoint:NAME.  [default: the configuration's]",
+)
 @click.option(
     "--run",
     "runs",

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from relevance_eval.errors import ConfigError, RelevanceEvalError, TemplateError, UsageError
+from relevance_eval.errors import (
+    ConfigError,
+    LabelerError,
+    RelevanceEvalError,
+    TemplateError,
+    UsageError,
+)
 from relevance_eval.project import Project, open_project
 
 Write = Callable[[str], Path]
@@ -82,7 +88,11 @@ EMBEDDER = "[embedders.bge]\nmodel = 'models/bge'\n"
         (
             "labeler = 'bultin'\n",
             lambda p: p.labeler(),
-            ["there is no labeler 'bultin'", "use 'builtin', a folder, or owner"],
+            [
+                "there is no labeler 'bultin'",
+                "use 'builtin', a folder, owner",
+                "endpoint:NAME or peo",
+            ],
         ),
     ],
 )
@@ -133,6 +143,23 @@ def test_paths_begin_in_the_folder_of_the_configuration(
     monkeypatch.chdir("/")
     assert [q.id for q in project.queries()] == ["q1", "q2"]
     assert project.home == folder / ".relevance-eval"
+
+
+def test_a_labelers_folder_begins_where_its_name_stands(
+    configured: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration's in its folder, the command line's in the working one."""
+    project = open_project(configured("labeler = 'mine'\n[compare]\nforecaster = 'cheap'\n"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for use, place in (
+        (lambda: project.labeler(), tmp_path / "mine"),
+        (lambda: project.labeler("mine"), tmp_path / "here" / "mine"),
+        (lambda: project.thrift("exact"), tmp_path / "cheap"),
+    ):
+        with pytest.raises(LabelerError, match="there is no labeler") as caught:
+            use()
+        assert caught.value.message.endswith(f", and no folder {place}")
 
 
 def test_a_seed_of_the_command_line_wins(configured: Write) -> None:

@@ -82,13 +82,13 @@ def test_a_declared_base_shows_where_weights_do_not(
 def test_the_base_of_a_labelers_own_file_counts(
     project_folder: Path, configured: Callable[[str], Path]
 ) -> None:
-    path = configured(CONFIG.format(base='base = "owner/tiny"'))
+    path = configured("labeler = 'mine'" + CONFIG.format(base='base = "owner/tiny"'))
     labeler = project_folder / "mine"
     labeler.mkdir()
     manifest = json.loads((BUILTIN / "labeler.json").read_text()) | {"base": "elsewhere/Tiny"}
     (labeler / "labeler.json").write_text(json.dumps(manifest))
     (labeler / "model.onnx").write_bytes((BUILTIN / "model.onnx").read_bytes())
-    (found,) = relatives(open_project(path), ["other"], "mine")
+    (found,) = relatives(open_project(path), ["other"], None)
     assert found.relative is Relative.DECLARED
 
 
@@ -102,7 +102,7 @@ def test_a_model_that_is_none_and_a_labeler_that_is_none_are_told(
     project_folder: Path, complains: Callable[..., object]
 ) -> None:
     project = open_project(project_folder / "relevance-eval.toml")
-    with pytest.raises(LabelerError):
+    with pytest.raises(LabelerError, match=f"no folder {Path.cwd() / 'nowhere'}"):
         relatives(project, ["vector"], "nowhere")
     (project_folder / "own" / "model.onnx").write_bytes(b"\xff\xff")
     with pytest.raises(InputError, match="not an ONNX model"):

@@ -67,7 +67,7 @@ def test_the_builtin_labeler_is_in_the_package(builtin: Labeler) -> None:
 
 @pytest.mark.parametrize("name", ["biultin", "/no/such/folder", "a/b/c", "owner/my model", "x@1"])
 def test_a_name_that_is_nothing(tmp_path: Path, complains: Complains, name: str) -> None:
-    says, remedy = f"there is no labeler {name!r}", "use 'builtin', a folder, or owner/name"
+    says, remedy = f"there is no labeler {name!r}", "use 'builtin', a folder, owner/name"
     with complains(LabelerError, says, code=2, remedy=remedy):
         load_labeler(name, base=tmp_path)
 
