@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -39,6 +39,8 @@ from relevance_eval.thrift import settled_text
 __all__ = ["show_agreement", "show_comparison", "show_labels", "show_notices", "show_pull"]
 
 CORRECTIONS = {"holm": "Holm", "maxt": "MaxT"}
+MEASURE_WIDTH = len("queries without hits")
+FIGURE_WIDTH = len(" 0.1234 ±0.012")
 COLOURS = {
     Verdict.BETTER: "green",
     Verdict.WORSE: "red",
@@ -59,7 +61,9 @@ def show_comparison(out: Console, evaluation: Evaluation, folder: Path | None) -
         show_contrast(out, contrast, comparison, judge)
     show_judge(out, judge)
     out.print()
-    out.print(measures_table(comparison.rankers, [str(m) for m in comparison.plan.measures]))
+    measures = [str(m) for m in comparison.plan.measures]
+    for table in measures_tables(comparison.rankers, measures, out.width):
+        out.print(table)
     for contrast in comparison.contrasts:
         if not judge.distrusted:
             show_slices(out, contrast)
@@ -175,12 +179,21 @@ def share_text(share: float) -> str:
     return "less than 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
 
 
+def measures_tables(
+    rankers: Sequence[RankerSummary], names: Sequence[str], width: int
+) -> Iterator[Table]:
+    """Measures down, rankers across; a further table for those that do not fit beside the others,
+    since figures and names that are cut could not be told apart."""
+    across = max(1, (width - MEASURE_WIDTH) // FIGURE_WIDTH)
+    for first in range(0, len(rankers), across):
+        yield measures_table(rankers[first : first + across], names)
+
+
 def measures_table(rankers: Sequence[RankerSummary], names: Sequence[str]) -> Table:
-    """Measures down, rankers across: ten measures and two rankers fit a narrow terminal."""
     table = Table(box=None, pad_edge=False)
     table.add_column("mean ± 95 %")
     for ranker in rankers:
-        table.add_column(cell(ranker.ranker), justify="right")
+        table.add_column(cell(ranker.ranker), justify="right", overflow="fold")
     for name in names:
         table.add_row(name, *(interval_text(r.measures.get(name)) for r in rankers))
     table.add_row("queries without hits", *(f"{len(r.empty)}" for r in rankers))
@@ -255,7 +268,7 @@ def changes_table(contrast: Contrast, measure: str) -> Table:
         ("change", "right"),
         ("text", "left"),
     ):
-        table.add_column(cell(column), justify=side)  # pyright: ignore[reportArgumentType]
+        table.add_column(cell(column), justify=side, overflow="fold")  # pyright: ignore[reportArgumentType]
     for change in contrast.changes:
         table.add_row(
             cell(change.query_id),

@@ -13,7 +13,13 @@ import pytest
 from rich.console import Console
 
 from relevance_eval.answer import contrast_result, plan_result
-from relevance_eval.cli.tables import evidence, limits, show_slices
+from relevance_eval.cli.tables import (
+    evidence,
+    interval_text,
+    limits,
+    measures_tables,
+    show_slices,
+)
 from relevance_eval.evaluators.comparison import Comparison, Plan, compare
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.measures import parse_measure
@@ -143,3 +149,20 @@ def test_baselines_that_leave_no_ranker_are_refused_before_anything_is_bought(
     words = ("compare", "a.run", "b.run", *FILES, "--baselines", "2")
     assert "2 of 2 rankers cannot be baselines" in complaint(*words, cwd=folder)
     assert not (folder / ".relevance-eval").exists()
+
+
+@pytest.mark.parametrize("name", ["rrf-boost-{:03}", "title-and-body-with-synonyms-boosted-{:03}"])
+@pytest.mark.parametrize("count", [2, 4, 5, 11])
+def test_no_name_and_no_figure_is_cut_where_many_rankers_are_compared(
+    name: str, count: int
+) -> None:
+    (summary, *_) = compared(MIXED, OTHER).rankers
+    names = [name.format(i) for i in range(count)]
+    out = Console(file=io.StringIO(), width=80)
+    for table in measures_tables([replace(summary, ranker=n) for n in names], ["RR"], out.width):
+        out.print(table)
+    text = out.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    assert text.count(interval_text(summary.measures["RR"])) == count
+    if len(name) < 20:
+        assert [n for n in names if n in text] == names
