@@ -13,6 +13,7 @@ from scipy import special
 from relevance_eval.evaluators.plan import Plan
 from relevance_eval.evaluators.statistics import Interval, equivalence_p, holm
 from relevance_eval.evaluators.statistics.replicates import replicate_p_values
+from relevance_eval.evaluators.statistics.spread import standard_deviation
 from relevance_eval.evaluators.verdict import Verdict, decide
 
 __all__ = ["LabelNoise", "flip_risks", "label_noise", "widened"]
@@ -47,7 +48,7 @@ def label_noise(drawn: Floats, column: Floats) -> LabelNoise:
     means = drawn.mean(axis=1)
     measured = math.fsum(column) / len(column)
     # Of one sum each, so that swapping rankers turns the sign of the shift and nothing else.
-    return LabelNoise(float(means.std(ddof=1)), float(means.mean()) - measured)
+    return LabelNoise(standard_deviation(means), float(means.mean()) - measured)
 
 
 def widened(interval: Interval, noise: LabelNoise | None, level: float = 0.95) -> Interval:

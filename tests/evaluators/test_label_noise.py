@@ -31,6 +31,14 @@ def test_noise_is_the_spread_of_the_means_and_their_shift() -> None:
     assert found.shift == pytest.approx(0.2 - 0.15)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, -0.07])
+def test_queries_whose_labels_are_certain_have_no_noise_of_rounding(value: float) -> None:
+    # Drawn beside others that are in doubt, as those of a slice are.
+    column = np.full(10, value)
+    found = label_noise(np.tile(column, (200, 1)), column)
+    assert found == LabelNoise(0.0, pytest.approx(0.0, abs=1e-15))  # type: ignore[arg-type]
+
+
 def test_noise_of_swapped_rankers_is_mirrored() -> None:
     drawn = np.random.default_rng(0).normal(0.1, 0.3, (50, 20))
     column = drawn.mean(axis=0) + 0.01
