@@ -16,11 +16,12 @@ from relevance_eval.errors import UsageError
 from relevance_eval.evaluators.comparison import Comparison, Plan, compare
 from relevance_eval.evaluators.gate import Check, Decision, Gate, Ruling, check_slices, rule
 from relevance_eval.evaluators.judgment import Judgment
+from relevance_eval.evaluators.label_noise import LabelNoise
 from relevance_eval.evaluators.measures import parse_measure
 from relevance_eval.evaluators.query import Query
 from relevance_eval.evaluators.run import Hit, Result, Run
 from relevance_eval.evaluators.trust import Finding, Trust
-from relevance_eval.evaluators.verdict import Rule
+from relevance_eval.evaluators.verdict import Rule, Verdict
 
 Complains = Callable[..., AbstractContextManager[Any]]
 PLAN = Plan(
@@ -91,6 +92,26 @@ def test_a_loss_that_is_certain_and_below_the_margin_is_not_worse() -> None:
     assert (name, decision) == ("RR not worse by 0.1", Decision.FAILED)
 
 
+@pytest.mark.parametrize(
+    ("alpha", "p", "verdict", "decision"),
+    [
+        (0.05, 0.05, Verdict.WORSE, Decision.PASSED),
+        (0.05, 0.051, Verdict.WORSE, Decision.FAILED),
+        (0.05, 0.051, Verdict.BETTER, Decision.INCONCLUSIVE),
+        (0.01, 0.02, Verdict.INCONCLUSIVE, Decision.INCONCLUSIVE),
+        (0.1, 0.06, Verdict.INCONCLUSIVE, Decision.PASSED),
+    ],
+)
+def test_not_worse_is_shown_at_the_plans_level_whatever_the_verdict(
+    alpha: float, p: float, verdict: Verdict, decision: Decision
+) -> None:
+    found = compared(MIXED, OTHER, plan=replace(PLAN, rule=Rule(alpha, 0.1)))
+    (contrast,) = found.contrasts
+    shown = {"RR": replace(contrast.differences["RR"], p_non_inferior=p)}
+    changed = replace(contrast, verdict=verdict, differences=shown)
+    assert rule(replace(found, contrasts=[changed]), NOT_WORSE).decision is decision
+
+
 def test_a_margin_of_0_asks_for_a_gain() -> None:
     plan = replace(PLAN, rule=Rule(0.05, 0.0))
     assert rule(compared(MIXED, FIRST, plan=plan), NOT_WORSE).decision is Decision.PASSED
@@ -125,6 +146,19 @@ def test_the_figures_are_in_the_detail() -> None:
     assert check.detail.startswith("+0.")
     assert "95 % interval +0." in check.detail
     assert check.detail.endswith("p = 0.0010 (of no difference), 24 queries")
+
+
+@pytest.mark.parametrize(("spread", "doubtful"), [(0.01, True), (0.0, False)])
+def test_an_interval_that_has_the_labelers_doubt_in_it_says_so(
+    spread: float, doubtful: bool
+) -> None:
+    found = compared(MIXED, FIRST)
+    (contrast,) = found.contrasts
+    noisy = {"RR": replace(contrast.differences["RR"], noise=LabelNoise(spread, 0.0))}
+    changed = replace(found, contrasts=[replace(contrast, differences=noisy)])
+    (check,) = rule(changed, BETTER).checks
+    assert ("interval with the labeler's doubt +0." in check.detail) is doubtful
+    assert ("(of no difference, labels taken as they are)" in check.detail) is doubtful
 
 
 # slices
@@ -258,6 +292,35 @@ def test_searches_that_failed_are_no_evidence(allowed: float, decision: str) -> 
     ruling = rule(compared(FIRST, [-2] * 6 + [1] * 18), gate)
     assert ruling.checks[-1].detail.startswith("6 of 24 queries are left out")
     assert ruling.checks[-1].decision == ruling.decision == decision
+
+
+def test_a_share_of_queries_without_hits_is_one_of_those_that_were_answered() -> None:
+    gate = Gate("not worse", zero_results=0.24, unanswered=1.0)
+    after = [-2] * 4 + [-1] * 5 + [1] * 15  # 5 of 20 are more than 24 %, and 5 of 24 are not
+    check = rule(compared(FIRST, after), gate).checks[-1]
+    assert (check.detail, check.decision) == ("5 of 20 queries have none", Decision.FAILED)
+
+
+@pytest.mark.parametrize(("failed", "decision"), [(1, "passed"), (2, "inconclusive")])
+def test_a_twentieth_of_the_searches_may_fail_if_nothing_else_is_said(
+    failed: int, decision: str
+) -> None:
+    after = [-2] * failed + [1] * (24 - failed)
+    assert rule(compared(FIRST, after), NOT_WORSE).decision == decision
+
+
+def test_budgets_are_no_matter_of_the_baselines_but_each_is_one_to_measure_time_by() -> None:
+    gate = Gate("not worse", latency_ms=40, latency_ratio=3.5, zero_results=0.1)
+    plan = replace(PLAN, baselines=2)
+    empty = [-1] * 12 + [1] * 12
+    found = compared(empty, empty, FIRST, plan=plan, took=(50, 5, 20))
+    budgets = [(c.subject, c.decision) for c in rule(found, gate).checks[2:]]
+    assert budgets == [
+        ("c", Decision.PASSED),
+        ("c against a", Decision.PASSED),
+        ("c against b", Decision.FAILED),
+        ("c", Decision.PASSED),
+    ]
 
 
 # trust
