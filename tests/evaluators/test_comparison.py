@@ -251,6 +251,17 @@ def test_labels_in_doubt_widen_the_interval_of_the_primary_measure_and_may_flip_
     assert other.low == other.low_queries
 
 
+def test_the_seed_draws_the_labels_too() -> None:
+    plan = Plan(parse_measure("EnDCG@10"), label_draws=100)
+    noises = [
+        uncertain([(1, 2), (1, 3), (2, 1)] * 10, replace(plan, seed=s))[0]
+        .differences["EnDCG@10"]
+        .noise
+        for s in (0, 1, 1)
+    ]
+    assert noises[0] != noises[1] == noises[2]
+
+
 def test_certain_labels_have_no_noise_and_no_flip_risk() -> None:
     contrast, found = only(compared(RR, SECOND, FIRST))
     assert (found.noise, contrast.flip_risk) == (None, 0.0)
@@ -383,16 +394,22 @@ def test_what_cannot_be_compared_is_told(
     explained(caught.value, code=2, where=None, says=says, remedy=remedy)
 
 
-def test_a_query_whose_search_failed_is_left_out_for_all_and_told() -> None:
+@pytest.mark.parametrize("broken", ["a", "b"])
+def test_a_query_whose_search_failed_is_left_out_for_all_and_told(broken: str) -> None:
     ids = [f"q{i}" for i in range(12)]
-    one, two = (ranked(name, dict.fromkeys(ids, 1)) for name in "ab")
-    broken = {**two.results, "q3": Result((), None, "429: try later", failed=True)}
+    lost = Result((), None, "429: try later", failed=True)
+    runs = [ranked(name, dict.fromkeys(ids, 1)) for name in "ab"]
+    runs = [
+        Run(r.ranker, {**r.results, "q3": lost, "unasked": lost}) if r.ranker == broken else r
+        for r in runs
+    ]
     judged = {i: {"good": Judgment.certain("m", 3)} for i in ids}
-    found = compare([one, Run("b", broken)], [Query(i, i) for i in ids], judged, RR)
+    found = compare(runs, [Query(i, i) for i in ids], judged, RR)
     contrast, difference = only(found)
     assert (found.queries, found.unanswered) == (11, ["q3"])
     assert (contrast.verdict, difference.mean) == (Verdict.EQUIVALENT, 0.0)
-    assert found.rankers[1].problems == {"q3": "429: try later"}
+    problems = {r.ranker: r.problems.get("q3") for r in found.rankers}
+    assert problems == {"a": None, "b": None} | {broken: "429: try later"}
 
 
 def test_a_failed_label_is_taken_out_of_the_list_and_is_no_grade_0() -> None:

@@ -110,6 +110,15 @@ def test_queries_that_are_left_out_are_in_no_slice(
     assert contrast.slices[0].difference.queries == 6
 
 
+def test_rankers_that_find_nothing_of_use_are_not_equivalent_on_a_slice_either(
+    make_run: MakeRun,
+) -> None:
+    queries = tagged(*[{"band": "head"}] * 6)
+    runs = [make_run(name, **{q.id: "x y" for q in queries}) for name in "ab"]
+    (contrast,) = compare(runs, queries, {}, PLAN).contrasts
+    assert [s.verdict for s in contrast.slices] == [Verdict.INCONCLUSIVE]
+
+
 def test_a_slice_that_label_noise_could_undo_is_in_doubt() -> None:
     column = np.array([0.1] * 8)
     queries = tagged(*[{"band": "head"}] * 8)
