@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from relevance_eval.errors import InputError, UsageError
 from relevance_eval.evaluators.audit import Audit, draw_audit
-from relevance_eval.evaluators.correction import Audited, Correction, audited, correct
+from relevance_eval.evaluators.correction import (
+    Audited,
+    Correction,
+    audited,
+    correct,
+    difference,
+)
 from relevance_eval.evaluators.judgment import Judgment
 from relevance_eval.evaluators.measures import Values, measure_run, parse_measure
 from relevance_eval.evaluators.qrels import Qrels
@@ -149,6 +156,37 @@ def test_the_labelers_error_is_peoples_value_minus_its_own() -> None:
     assert {b.favours for b in result.biases.values()} == {None}
 
 
+def test_the_level_is_that_of_corrected_intervals_and_errors_keep_95_percent() -> None:
+    joined = found({"ann": GRADES})
+    narrow, wide = (correct(MODEL, RUNS, QUERIES, joined, MEASURE, level=v) for v in (0.9, 0.99))
+    pairs = [(narrow.rankers[n], wide.rankers[n]) for n in narrow.rankers]
+    for one, two in [*pairs, *((narrow.contrasts[n], wide.contrasts[n]) for n in wide.contrasts)]:
+        quantiles = stats.t.ppf([0.95, 0.995], one.degrees)
+        ends = [(p.interval.high or 0) - p.interval.mean for p in (one, two)]
+        assert ends[0] / ends[1] == pytest.approx(quantiles[0] / quantiles[1])
+    assert (narrow.errors, narrow.biases) == (wide.errors, wide.biases)
+
+
+def test_a_difference_is_estimated_from_the_queries_whose_lists_differ() -> None:
+    old, new, _ = RUNS
+    half = {q.id: (old if n < 30 else new).results[q.id] for n, q in enumerate(QUERIES)}
+    values_of_half = {q.id: MODEL["old" if n < 30 else "new"][q.id] for n, q in enumerate(QUERIES)}
+    model = {"old": MODEL["old"], "new": values_of_half}
+    audit = draw_audit(QUERIES, 20)
+    grades = {i: TRUTH[i] for i in audit.drawn}
+    runs = [old, Run("new", half)]
+    result = correct(model, runs, QUERIES, found({"ann": grades}, audit), MEASURE)
+    differing = sum(q.id in audit.drawn for q in QUERIES[30:])
+    assert 2 < differing < 18
+    assert result.contrasts["new"].degrees == differing - 1
+    assert result.rankers["new"].degrees == 19
+
+
+def test_values_that_differ_by_rounding_alone_do_not_differ() -> None:
+    apart = difference(np.array([0.1 + 0.2, 0.5]), np.array([0.3, 0.25]))
+    assert apart.tolist() == [0.0, 0.25]
+
+
 def test_a_labeler_that_favours_a_ranker_is_found_out() -> None:
     pleased = corrected({"ann": GRADES}, values(labelled(TRUTH, "new")))
     assert pleased.biases["new"].favours == "new"
@@ -191,6 +229,17 @@ def test_a_query_whose_pool_people_did_not_finish_is_left_out_and_told() -> None
     result = corrected({"ann": short})
     assert result.contrasts["new"].audited == 18
     assert "2 drawn queries are left out" in result.notes[0]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda r: r.ranker)
+def test_what_any_ranker_alone_has_found_needs_a_grade(run: Run) -> None:
+    def tops(query_id: str) -> list[set[str]]:
+        others = (r for r in RUNS if r is not run)
+        return [{h.document_id for h in r.hits(query_id)[:3]} for r in (run, *others)]
+
+    own = {i: own - one - other for i in AUDIT.drawn for own, one, other in [tops(i)]}
+    lacking = {i: {d: g for d, g in GRADES[i].items() if d not in own[i]} for i in GRADES}
+    assert found({"ann": lacking}).incomplete == {i: len(ds) for i, ds in own.items() if ds} != {}
 
 
 def test_documents_below_the_measures_depth_need_no_grade() -> None:
