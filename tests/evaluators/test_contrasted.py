@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import stats
 
 from relevance_eval.evaluators.audit import draw_audit
 from relevance_eval.evaluators.contrasted import (
@@ -18,6 +19,7 @@ from relevance_eval.evaluators.contrasted import (
     equivalence_p,
     non_inferiority_p,
     over_all,
+    sample_of,
     unlike,
 )
 from relevance_eval.evaluators.measures import parse_measure
@@ -111,6 +113,35 @@ def test_dilution_adds_the_chance_of_how_many_queries_differ() -> None:
         assert narrow.to_halve == int(np.ceil(alone.to_halve / share))
 
 
+def test_the_labelers_error_counts_by_the_share_that_differs_at_95_percent() -> None:
+    differing, people, labeler = world(0.3, 4)
+    kept = [p for p in PLACES if differing[p]]
+    one = found(differing, people, labeler)
+    assert one.error.mean == pytest.approx(differing.mean() * (people - labeler)[kept].mean())
+    other = apart(labeler, people[PLACES], scope(differing), 0.99)
+    assert other.error == one.error
+    assert other.contrast.interval != one.contrast.interval
+
+
+def test_the_chance_of_an_audited_query_is_what_its_stratum_was_graded_by() -> None:
+    tagged = [Query(f"q{n:02}", "", {"kind": "a" if n < 30 else "b"}) for n in range(40)]
+    audit = draw_audit(tagged, 20, "kind", seed=1)
+    parts = [[i for i in audit.drawn if (i < "q30") is first] for first in (True, False)]
+    assert [len(p) for p in parts] == [15, 5]
+    sample, notes = sample_of(audit, tagged, [*parts[0][:6], *parts[1]])  # 9 of 15 are not graded
+    assert sample.probability == pytest.approx([6 / 30] * 6 + [5 / 10] * 5)
+    assert (sample.stratum.tolist(), notes) == ([0] * 30 + [1] * 10, [])
+
+
+def test_chances_by_weight_shrink_to_the_share_that_was_graded() -> None:
+    weights = {q.id: 1.0 + n % 3 for n, q in enumerate(QUERIES)}
+    audit = draw_audit(QUERIES, 50, weights=weights, seed=1)
+    graded = list(audit.drawn)[::2]
+    sample, _ = sample_of(audit, QUERIES, graded)
+    share = len(graded) / len(audit.drawn)
+    assert sample.probability == pytest.approx([share * audit.drawn[i] for i in graded])
+
+
 @pytest.mark.parametrize("graded", [0, 1])
 def test_too_few_audited_queries_that_differ_have_no_interval(graded: int) -> None:
     outside = [n for n in range(COUNT) if n not in PLACES][:12]
@@ -132,6 +163,15 @@ def test_one_and_the_same_difference_everywhere_is_uncertain_by_its_share_alone(
     one = found(differing, people, labeler).contrast
     assert one == over_all(labeler, people[PLACES], scope(differing), 0.95).contrast
     assert covers(one, 0.06)
+
+
+@pytest.mark.parametrize(("audited", "told"), [(2, False), (4, False), (5, True)])
+def test_one_and_the_same_difference_of_few_queries_shows_nothing(audited: int, told: bool) -> None:
+    differing = np.zeros(COUNT)
+    differing[[*PLACES[:audited], *[n for n in range(COUNT) if n not in PLACES][:9]]] = 1
+    _, _, labeler = world(1.0, 5)
+    one = found(differing, 0.2 * differing, labeler * differing).contrast
+    assert (one.interval.low is not None) is told
 
 
 def lists(*tops: Sequence[str]) -> dict[str, Result]:
@@ -166,3 +206,10 @@ def test_p_of_a_loss_is_one_sided() -> None:
     one = found(differing, people, labeler).contrast
     assert non_inferiority_p(one, 0.0) == pytest.approx(one.p / 2)
     assert non_inferiority_p(one, 0.05) < non_inferiority_p(one, 0.0)
+
+
+def test_p_of_a_loss_goes_by_the_degrees_that_strata_leave() -> None:
+    differing, people, labeler = world(1.0, 7, mean=0.02)
+    one = replace(found(differing, people, labeler).contrast, degrees=6)
+    reference = stats.t.cdf(-(one.interval.mean + 0.03) / one.error, 6)
+    assert non_inferiority_p(one, 0.03) == pytest.approx(reference, rel=1e-9)
