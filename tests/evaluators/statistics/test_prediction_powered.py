@@ -93,13 +93,19 @@ def test_a_weight_of_1_adds_the_audits_mean_error_to_the_labelers_mean() -> None
 
 
 def test_the_weight_of_a_query_is_the_slope_over_the_other_folds() -> None:
-    found = prediction_powered(ALL, PEOPLE, FIRST_TEN)  # ten folds of one query each
-    slopes = [
-        np.polyfit(np.delete(AUDITED, n), np.delete(PEOPLE, n), 1)[0] for n in range(len(PEOPLE))
-    ]
-    residuals = PEOPLE - np.minimum(slopes, 1) * (AUDITED - ALL.mean())
-    assert found.weight == pytest.approx(np.minimum(slopes, 1).mean(), rel=1e-9)
+    doubled = 2 * AUDITED  # so that no slope is above 1
+    found = prediction_powered(2 * ALL, PEOPLE, FIRST_TEN)  # ten folds of one query each
+    slopes = np.array(
+        [np.polyfit(np.delete(doubled, n), np.delete(PEOPLE, n), 1)[0] for n in range(len(PEOPLE))]
+    )
+    assert 0 < slopes.min() < slopes.max() < 1
+    residuals = PEOPLE - slopes * (doubled - 2 * ALL.mean())
+    assert found.weight == pytest.approx(slopes.mean(), rel=1e-9)
     assert found.interval.mean == pytest.approx(residuals.mean(), rel=1e-9)
+
+
+def test_a_labeler_of_small_differences_has_no_weight_above_1() -> None:
+    assert prediction_powered(ALL / 10, PEOPLE, FIRST_TEN).weight == 1.0
 
 
 def test_when_all_queries_are_audited_the_labeler_changes_nothing() -> None:
