@@ -104,6 +104,50 @@ def test_the_weight_of_a_query_is_the_slope_over_the_other_folds() -> None:
     assert found.interval.mean == pytest.approx(residuals.mean(), rel=1e-9)
 
 
+def test_the_slope_is_within_strata_and_weighted_by_inverse_chances() -> None:
+    # 8 queries of the first stratum, of which 5 are audited; 22 of the second, also 5.
+    labeler, stratum = 2 * ALL, np.array([0] * 5 + [1] * 5 + [0] * 3 + [1] * 17)
+    audited, chance = stratum[:10], np.array([5 / 8] * 5 + [5 / 22] * 5)
+    found = prediction_powered(
+        labeler, PEOPLE, Sample(np.arange(10), chance, np.arange(10), stratum)
+    )
+    design = np.column_stack([labeler[:10], audited == 0, audited == 1])
+    root = np.sqrt(1 / chance)
+    slopes = []
+    for n in range(10):
+        rows = np.delete(np.arange(10), n)
+        lines, values = design[rows] * root[rows, None], PEOPLE[rows] * root[rows]
+        slopes.append(np.linalg.lstsq(lines, values, rcond=None)[0][0])
+    assert 0 < min(slopes) < max(slopes) < 1
+    means = np.array([labeler[stratum == s].mean() for s in (0, 1)])[audited]
+    corrected = PEOPLE - slopes * (labeler[:10] - means)
+    expected = (8 * corrected[:5].mean() + 22 * corrected[5:].mean()) / 30
+    assert found.weight == pytest.approx(np.mean(slopes), rel=1e-9)
+    assert found.interval.mean == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("audited", "weight"), [(4, 0.0), (5, 1.0)])
+def test_a_weight_is_fitted_on_four_queries_or_more(audited: int, weight: float) -> None:
+    rows = np.arange(audited)
+    assert prediction_powered(ALL, ALL[rows], Sample.simple(30, rows)).weight == pytest.approx(
+        weight
+    )
+
+
+def test_unequal_chances_are_in_the_variance_and_in_the_correlation() -> None:
+    chance = np.array([0.9, 0.5, 0.25, 0.2, 0.4, 0.3, 0.1, 0.6, 0.25, 0.2])
+    sample = Sample(np.arange(10), chance, np.arange(10), np.zeros(30, dtype=np.int64))
+    found = prediction_powered(ALL, PEOPLE, sample, weight=0.0)
+    u = (1 / chance) / (1 / chance).sum()
+    squares = (PEOPLE - u @ PEOPLE) ** 2
+    of_queries = u @ squares / (1 - u @ u) / 30
+    of_draw = 9 / 10 * ((1 - chance) * u**2 * squares / (1 - u) ** 2).sum()
+    assert found.error == pytest.approx(math.sqrt(of_queries + of_draw), rel=1e-9)
+    covariance = np.cov(PEOPLE, AUDITED, aweights=1 / chance)
+    deviations = np.sqrt(np.diag(covariance))
+    assert found.correlation == pytest.approx(covariance[0, 1] / deviations.prod(), rel=1e-9)
+
+
 def test_a_labeler_of_small_differences_has_no_weight_above_1() -> None:
     assert prediction_powered(ALL / 10, PEOPLE, FIRST_TEN).weight == 1.0
 
