@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -85,6 +86,14 @@ def test_kappas_follow_cohens_formula_over_all_queries() -> None:
         reference = kappa_of(pairs, lambda h, m, r=relevant: (h >= r) != (m >= r))
         halved = agree(people, judged, relevant=relevant, resamples=10).relevant_kappa.mean
         assert halved == pytest.approx(reference, abs=1e-12)
+
+
+def test_the_interval_over_many_queries_is_that_of_a_mean_at_95_percent() -> None:
+    people, judged = drawn(100)
+    found = agree(people, judged).ndcg
+    each = [agree({q: people[q]}, {q: judged[q]}, resamples=2).ndcg.mean for q in people]
+    arm = 1.96 * np.std(each) / math.sqrt(len(each))
+    assert found == pytest.approx((found.mean, found.mean - arm, found.mean + arm), abs=arm / 10)
 
 
 def test_perfect_agreement_is_1_throughout() -> None:

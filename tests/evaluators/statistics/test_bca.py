@@ -47,6 +47,21 @@ def test_the_limits_are_scipys_on_the_same_resamples(
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12)
 
 
+def test_few_values_without_skew_have_students_interval() -> None:
+    values = stats.norm.ppf((np.arange(12) + 0.5) / 12)  # a plain bootstrap's is 4 % narrower
+    _, low, high = bca_interval(values, seed=0, resamples=50_000)
+    student = mean_interval(values)
+    assert low is not None
+    assert high is not None
+    assert high - low == pytest.approx((student.high or 0) - (student.low or 0), rel=0.02)
+
+
+def test_limits_that_bca_does_not_have_are_the_percentiles() -> None:
+    outlier = np.array([0.0] * 99 + [1.0])
+    means = resampled_means(outlier, seed=0, resamples=1000)
+    assert bca_limits(outlier, means, 8.0) == (means.min(), means.max())
+
+
 def test_the_interval_is_scipys_to_monte_carlo_error() -> None:
     skewed = np.random.default_rng(2).exponential(0.1, 60)
     theirs = stats.bootstrap(
