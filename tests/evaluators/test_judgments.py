@@ -62,6 +62,13 @@ def test_a_grade_named_by_cut_points_is_kept(store: Judgments) -> None:
     assert (found, found.grade) == (judgment, 2)
 
 
+def test_a_pair_that_is_tried_again_has_the_grade_that_cut_points_name(store: Judgments) -> None:
+    judgment = Judgment.with_cuts("m", (0.4, 0.4, 0.2, 0.0), (0.4, 0.75, 1.5))
+    store.put([(PAIR.key, Judgment.failed("m", "timed out"))])
+    store.put([(PAIR.key, judgment)])
+    assert store.get([PAIR], "m")[PAIR.key].grade == 2
+
+
 def test_a_new_judgment_replaces_the_old_one(store: Judgments) -> None:
     later = Judgment.certain("model-1", 0)
     store.put([(PAIR.key, JUDGED)])

@@ -102,6 +102,18 @@ def test_a_grade_below_the_threshold_is_no_gain_for_a_measure_of_yes_and_no(
     assert measure_run(run, ["q"], judged, parse_measure("nDCG@5"), "skip") == {"q": 1.0}
 
 
+@pytest.mark.parametrize("name", ["EnDCG@5", "sDCG@5", "RBP@5"])
+def test_a_little_chance_of_a_gain_counts_for_measures_of_expected_gains(
+    make_run: MakeRun, name: str
+) -> None:
+    judged = {"q": {"a": Judgment("m", (0.9, 0.1, 0.0, 0.0))}}
+    (value,) = measure_run(
+        make_run("r", q="a"), ["q"], judged, parse_measure(name), "skip"
+    ).values()
+    assert value > 0
+    assert measure_run(make_run("r", q="a"), ["q"], judged, parse_measure("nDCG@5"), "skip") == {}
+
+
 def test_queries_outside_the_set_have_no_part(make_run: MakeRun, certain: Certain) -> None:
     judged = {"q": certain(a=3), "other": certain(a=3)}
     run = make_run("r", q="a", other="a")
