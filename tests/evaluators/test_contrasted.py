@@ -165,6 +165,30 @@ def test_one_and_the_same_difference_everywhere_is_uncertain_by_its_share_alone(
     assert covers(one, 0.06)
 
 
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+def test_the_interval_is_students_about_the_error_at_the_level(rate: float, level: float) -> None:
+    differing, people, labeler = world(rate, 4)
+    one = apart(labeler, people[PLACES], scope(differing), level).contrast
+    assert one.error is not None
+    arm = stats.t.ppf((1 + level) / 2, one.degrees) * one.error
+    mean = one.interval.mean
+    assert one.interval == pytest.approx((mean, mean - arm, mean + arm), rel=1e-9)
+    assert one.people.low is not None
+    assert one.people.high is not None
+    assert one.width == pytest.approx(2 * arm / (one.people.high - one.people.low), rel=1e-9)
+
+
+def test_one_and_the_same_difference_everywhere_is_told_at_the_level() -> None:
+    differing, _, labeler = world(0.3, 5)
+    people = np.where(differing, 0.2, 0.0)
+    arms = []
+    for level in (0.9, 0.99):
+        one = apart(labeler, people[PLACES], scope(differing), level).contrast
+        arms.append((one.interval.high or 0) - one.interval.mean)
+    assert arms[0] / arms[1] == pytest.approx(stats.t.ppf(0.95, 49) / stats.t.ppf(0.995, 49))
+
+
 @pytest.mark.parametrize(("audited", "told"), [(2, False), (4, False), (5, True)])
 def test_one_and_the_same_difference_of_few_queries_shows_nothing(audited: int, told: bool) -> None:
     differing = np.zeros(COUNT)
