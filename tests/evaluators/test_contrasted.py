@@ -133,6 +133,17 @@ def test_the_chance_of_an_audited_query_is_what_its_stratum_was_graded_by() -> N
     assert (sample.stratum.tolist(), notes) == ([0] * 30 + [1] * 10, [])
 
 
+@pytest.mark.parametrize("graded", ["a", "b"])
+def test_a_stratum_without_any_graded_query_gives_up_the_strata(graded: str) -> None:
+    tagged = [Query(f"q{n:02}", "", {"kind": "ab"[n % 2]}) for n in range(40)]
+    audit = draw_audit(tagged, 20, "kind", seed=1)
+    ids = [q.id for q in tagged if q.id in audit.drawn and q.tags["kind"] == graded]
+    sample, notes = sample_of(audit, tagged, ids)
+    assert sample.stratum.tolist() == [0] * 40
+    assert sample.probability == pytest.approx([0.5] * 10)
+    assert "too few queries of some value of kind were graded" in notes[0]
+
+
 def test_chances_by_weight_shrink_to_the_share_that_was_graded() -> None:
     weights = {q.id: 1.0 + n % 3 for n, q in enumerate(QUERIES)}
     audit = draw_audit(QUERIES, 50, weights=weights, seed=1)
