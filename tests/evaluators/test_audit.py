@@ -141,6 +141,13 @@ def test_a_query_whose_text_changed_makes_another_set() -> None:
     assert "another set" in (not_random(draw_audit(SET, 10), other) or "")
 
 
+def test_two_of_each_stratum_are_enough() -> None:
+    kinds = {q.id: q.tags["kind"] for q in SET}
+    audit = draw_audit(SET, 4, "kind")
+    assert set(Counter(kinds[i] for i in audit.drawn).values()) == {2}
+    assert not_random(audit, SET) is None
+
+
 def test_an_audit_that_no_draw_can_have_made_is_told() -> None:
     audit = changed(draw_audit(SET, 15, "kind"), strata="band")
     assert "cannot have been drawn" in (not_random(audit, SET) or "")
