@@ -35,3 +35,7 @@ def test_without_a_margin_nothing_is_equivalent() -> None:
 def test_the_level_is_the_rules() -> None:
     found = decide(difference=0.1, p=0.02, equivalence_p=0.02, rule=Rule(0.01, 0.01))
     assert found is Verdict.INCONCLUSIVE
+
+
+def test_the_rule_is_5_percent_and_a_hundredth_if_nothing_else_is_said() -> None:
+    assert Rule() == Rule(alpha=0.05, margin=0.01)
