@@ -88,12 +88,20 @@ def secret(variable: str, key: str) -> str:
             where=f"[elasticsearch] {key}",
             remedy="put the secret into a variable, and the variable's name here",
         )
-    value = os.environ.get(variable)
+    value = os.environ.get(variable, "").rstrip("\r\n")  # what reads a file may keep its line's end
     if not value:
         raise ConfigError(
             f"the environment variable {variable} is not set",
             where=f"[elasticsearch] {key}",
             remedy=f"export {variable}=… before running",
+        )
+    if not (value.isascii() and value.isprintable()):
+        # a header cannot hold it, and those who say so repeat it
+        raise ConfigError(
+            f"what {variable} holds cannot be sent: it has letters other than ASCII, or a line's "
+            "end in it",
+            where=f"[elasticsearch] {key}",
+            remedy="put the secret alone in it",
         )
     return value
 

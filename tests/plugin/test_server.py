@@ -138,6 +138,35 @@ def test_a_secret_that_is_not_set(
         connect(Connection("http://localhost:9200", api_key_env="NO_SUCH_KEY"))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_line_end_of_a_secret_is_not_sent(
+    serve: Serve, client_of: Clients, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    received: list[str] = []
+
+    def let_in(request: BaseHTTPRequestHandler, body: bytes) -> Reply:
+        received.append(request.headers["Authorization"])
+        return reply({"version": {"number": "9.2.2"}})(request, body)
+
+    monkeypatch.setenv("MY_SECRET", SECRET + end)
+    server_version(client_of(serve(let_in), api_key_env="MY_SECRET"))
+    assert received == [f"ApiKey {SECRET}"]
+
+
+@pytest.mark.parametrize("form", ["api_key_env", "password_env"])
+@pytest.mark.parametrize("odd", ["two\n", "ü", "…", "\x1b"])
+def test_a_secret_that_no_header_can_hold_is_not_repeated(
+    complains: Complains, monkeypatch: pytest.MonkeyPatch, form: str, odd: str
+) -> None:
+    monkeypatch.setenv("MY_USER", "ada")
+    monkeypatch.setenv("MY_SECRET", f"{odd}{SECRET}")
+    settings: dict[str, Any] = {form: "MY_SECRET", "username_env": "MY_USER"}
+    says, where = "what MY_SECRET holds cannot be sent", f"[elasticsearch] {form}"
+    with complains(ConfigError, says, code=2, where=where, remedy="the secret alone") as caught:
+        connect(Connection("http://localhost:9200", **settings))
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["localhost:9200", "http://localhost", "", "http://h:port"])
 def test_an_address_that_cannot_be_used(complains: Complains, url: str) -> None:
     says, where = "cannot use this address", "[elasticsearch]"
