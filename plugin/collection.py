@@ -123,7 +123,8 @@ def stamp(
     settings: dict[str, Any] | None = None
     if embedder:
         read = {role: fields.get(role) for role in embedder.settings.fields}
-        settings = {**asdict(embedder.settings), "documents": read}
+        model = embedder.fingerprint
+        settings = {**asdict(embedder.settings), "documents": read, "fingerprint": model}
     text = json.dumps([source.fingerprint, body or {}, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

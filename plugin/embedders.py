@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from collections.abc import Sequence
@@ -55,6 +56,11 @@ class Embedder(Protocol):
     @property
     def settings(self) -> EmbedderSettings: ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Of weights and tokenizer: another model in the same place has another."""
+        ...
+
     def embed(self, texts: Sequence[str], kind: Kind) -> npt.NDArray[np.float32]:
         """Shape [texts, dimensions], each row of length 1."""
         ...
@@ -69,6 +75,7 @@ class OnnxEmbedder:
         from tokenizers import Tokenizer
 
         self.settings = settings
+        self.files = (*sorted(model.parent.glob(f"{model.name}*")), tokenizer)
         runtime: Any = onnxruntime  # it has no types of its own
         options = runtime.SessionOptions()
         options.log_severity_level = 3
@@ -93,6 +100,14 @@ class OnnxEmbedder:
             )
         self.threads = ThreadPoolExecutor(os.cpu_count() or 1)
         self.vector = lru_cache(REMEMBERED)(self.computed)  # copies are common in file shares
+
+    @property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for file in self.files:  # weights may lie beside the graph, in model.onnx_data
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()
 
     def embed(self, texts: Sequence[str], kind: Kind) -> npt.NDArray[np.float32]:
         prefix = self.settings.query_prefix if kind == "query" else self.settings.passage_prefix

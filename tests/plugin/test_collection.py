@@ -171,6 +171,19 @@ def test_a_vector_is_added_to_each_document_that_has_a_text(
     assert not is_loaded(es, index, source, embedder=other)
 
 
+def test_vectors_of_another_model_in_the_same_folder_are_not_taken_for_its_own(
+    es: Elasticsearch,
+    new_name: Callable[[], str],
+    source: Source,
+    lookup_embedder: Callable[..., Embedder],
+) -> None:
+    index = new_name()
+    load_documents(es, index, source, embedder=lookup_embedder({"vpn": [0, 3, 0]}))
+    assert is_loaded(es, index, source, embedder=lookup_embedder({"vpn": [0, 3, 0]}))
+    assert not is_loaded(es, index, source, embedder=lookup_embedder({"vpn": [0, 3, 1]}))
+    assert not is_loaded(es, index, source, embedder=lookup_embedder({"leave": [0, 3, 0]}))
+
+
 def test_a_vector_is_made_of_the_fields_that_play_the_roles(
     es: Elasticsearch,
     new_name: Callable[[], str],
