@@ -52,6 +52,12 @@ def open_source(name: str) -> Source:
     """Raises InputError for a broken line or an id used twice, before anything is loaded."""
     if name.startswith(datasets.PREFIX):
         return check(name, lambda: datasets.documents(name))
+    if Path(name).is_fifo():
+        raise InputError(
+            "documents are read twice, to check and to load them, and a pipe gives them once",
+            where=name,
+            remedy="write them to a file first",
+        )
     return check(name, lambda: file_rows(Path(name)))
 
 

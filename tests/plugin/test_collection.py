@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,16 @@ def test_nothing_to_load(
     path = tmp_path / "none.jsonl" if rows is None else corpus(*rows)
     with complains(InputError, says, code=2, where=str(path)):
         open_source(str(path))
+
+
+def test_a_pipe_is_refused_as_it_could_be_checked_but_not_loaded(complains: Complains) -> None:
+    end, start = os.pipe()
+    os.write(start, b'{"id": "a"}\n')
+    os.close(start)
+    path = f"/dev/fd/{end}"
+    with complains(InputError, "a pipe gives them once", code=2, where=path, remedy="to a file"):
+        open_source(path)
+    os.close(end)
 
 
 def test_a_document_that_the_mapping_refuses_is_named(
