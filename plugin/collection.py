@@ -157,7 +157,7 @@ def load_documents(
         replace: delete an index of this name first. Without it, an index that exists raises.
 
     Raises:
-        ConfigError: the index exists and `replace` is not set.
+        ConfigError: the index exists and `replace` is not set, or it is an alias, or several.
         ServerError: the server refuses a document, with its id.
     """
     with translated(f"index {index}"):
@@ -167,6 +167,7 @@ def load_documents(
                     f"the index {index} exists",
                     remedy="load into another index, or say --replace to delete it first",
                 )
+            check_one(client, index)
             client.indices.delete(index=index)
         client.indices.create(index=index, **dict(body or {}))
         done = 0
@@ -184,6 +185,16 @@ def load_documents(
         client.indices.put_mapping(index=index, meta={STAMP: stamp(source, body, embedder, fields)})
         client.indices.refresh(index=index)
         return int(client.count(index=index)["count"])
+
+
+def check_one(client: Elasticsearch, index: str) -> None:
+    """Raises ConfigError unless an index of this very name would be deleted, and no other."""
+    found = sorted(client.indices.get(index=index))
+    if found != [index]:
+        raise ConfigError(
+            f"{index} is no index but stands for {', '.join(found) or 'none'}; nothing was deleted",
+            remedy="load into one index, by its own name",
+        )
 
 
 def actions(

@@ -146,6 +146,24 @@ def test_an_index_that_exists_is_replaced_only_when_told(
     assert not es.exists(index=index, id="old")
 
 
+@pytest.mark.parametrize("form", ["{0},{1}", "{alias}"])
+def test_no_other_index_is_deleted_than_the_one_that_is_filled(
+    es: Elasticsearch,
+    make_index: Callable[..., str],
+    new_name: Callable[[], str],
+    source: Source,
+    complains: Complains,
+    form: str,
+) -> None:
+    alias = new_name()
+    held = sorted(make_index({"old": {"title": "old"}}, alias=alias) for _ in range(2))
+    name = form.format(*held, alias=alias)
+    says, remedy = f"{name} is no index but stands for {held[0]}, {held[1]}", "by its own name"
+    with complains(ConfigError, says, code=2, remedy=remedy):
+        load_documents(es, name, source, replace=True)
+    assert [es.count(index=each)["count"] for each in held] == [1, 1]
+
+
 def test_an_index_knows_what_it_holds(
     es: Elasticsearch, new_name: Callable[[], str], source: Source, corpus: Corpus
 ) -> None:
