@@ -14,6 +14,9 @@ from relevance_eval.plugin import datasets
 
 __all__ = ["Imported", "import_queries"]
 
+IDS = ("id", "_id", "qid", "query_id")
+"""Names of an id, the first that a file has: other tools write the others."""
+
 Row = tuple[str, str | None, str, dict[str, str]]
 """Place, id if the file has one, text, tags."""
 
@@ -31,7 +34,7 @@ def import_queries(source: str) -> Imported:
     """Reads a file by its ending, or `irds:NAME`.
 
     Texts that differ only in case and spaces are one query: the first row stands. A file without
-    ids gets `q1`, `q2` and so on, by row.
+    ids (under a name of `IDS`, where it has names) gets `q1`, `q2` and so on, by row.
 
     Raises:
         InputError: the file is missing or broken, has columns that nobody knows the meaning of, a
@@ -80,11 +83,12 @@ def gather(source: str, rows: Iterable[Row]) -> Imported:
 def from_jsonl(path: Path) -> Iterator[Row]:
     for place, row in read_rows(path):
         text = text_of(row, "query" if "query" in row and "text" not in row else "text", place)
-        identifier = None if row.get("id") is None else text_of(row, "id", place)
+        key = next((name for name in IDS if row.get(name) is not None), None)
+        identifier = None if key is None else text_of(row, key, place)
         tags = {
             k: str(v)
             for k, v in row.items()
-            if k != "id" and not is_text(k) and isinstance(v, str | int | float)
+            if k not in (key, "id") and not is_text(k) and isinstance(v, str | int | float)
         }
         yield place, identifier, text, tags
 
@@ -113,28 +117,38 @@ def from_text(path: Path) -> Iterator[Row]:
 
 def from_csv(path: Path) -> Iterator[Row]:
     lines = (line + "\n" for _, line in text_lines(path))
-    reader = csv.DictReader(lines, restkey="rest")
+    reader = csv.DictReader(lines, strict=True)  # a stray quote would make one text of many rows
     try:
         yield from csv_rows(path, reader)
     except csv.Error as error:
-        raise InputError(f"not CSV: {error}", where=f"{path}:{reader.reader.line_num}") from None
+        raise InputError(
+            f"not CSV: {error}",
+            where=f"{path}:{reader.reader.line_num}",
+            remedy="put a text that begins with a quote in quotes, and double those in it",
+        ) from None
 
 
 def csv_rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Row]:
     names = reader.fieldnames or []
     column = next((n for n in names if is_text(n)), None)
-    key = next((n for n in names if n.strip().lower() == "id"), "id")
+    key = next((n for name in IDS for n in names if n.strip().lower() == name), "id")
     if column is None:
         raise InputError("no column is named text or query", where=f"{path}:1")
     for row in reader:
         place = f"{path}:{reader.line_num}"
-        tags = {k: v for k, v in row.items() if k not in (key, "rest") and not is_text(k) and v}
+        if any(row.pop(None, ())):
+            raise InputError(
+                "there are more cells than the first row has",
+                where=place,
+                remedy="put a text with a comma in quotes",
+            )
+        tags = {k: v for k, v in row.items() if k not in (key, "id") and not is_text(k) and v}
         yield place, row.get(key) or None, row[column] or "", tags
 
 
 def is_id(name: str) -> bool:
     """Whether a column holds the query's id, by the names that files without a format use."""
-    return name.strip().lower() in ("id", "qid", "query_id")
+    return name.strip().lower() in IDS
 
 
 def is_text(name: str) -> bool:

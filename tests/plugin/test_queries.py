@@ -40,6 +40,8 @@ def file(tmp_path: Path) -> File:
         ("q.csv", "id,text\na,vpn setup\nb,leave\n"),
         ("q.csv", "ID ,Text\na,vpn setup\nb,leave\n"),
         ("q.csv", '\ufeffQuery,id\r\n"vpn\nsetup",a\r\nleave,b\r\n'),
+        ("q.csv", "query_id,text,\na,vpn setup,\nb,leave,,\n"),
+        ("q.jsonl", '{"_id": "a", "text": "vpn setup"}\n{"qid": "b", "text": "leave", "id": null}'),
     ],
 )
 def test_every_format_with_ids(file: File, name: str, content: str) -> None:
@@ -67,6 +69,7 @@ def test_ids_are_made_of_the_row_where_a_file_has_none(file: File, name: str, co
     [
         ("q.jsonl", '{"id": 1, "text": "vpn", "band": "head", "n": 3, "x": null, "y": [1]}'),
         ("q.csv", "id,band,text,n,x,y\n1,head,vpn,3,,\n"),
+        ("q.csv", "ID,band,text,n,id\n1,head,vpn,3,2\n"),
         ("q.csv", "id,band,query,n,text,Text\n1,head,vpn,3,other,another\n"),
         ("q.jsonl", '{"id": 1, "text": "vpn", "query": "x", "Text": "y", "band": "head", "n": 3}'),
     ],
@@ -101,7 +104,6 @@ def test_quotes_and_commas_in_csv(file: File) -> None:
         ("q.tsv", "a\tb\nno tab here\n", 2, "no tab between id and text"),
         ("q.csv", "id,txt\n1,a\n", 1, "no column is named text or query"),
         ("q.csv", "", 1, "no column is named text or query"),
-        ("q.csv", 'text\nfine\n"' + "x" * 200_000 + '"\n', 3, "not CSV: field larger than"),
     ],
 )
 def test_what_is_missing_is_named_with_its_line(
@@ -121,6 +123,10 @@ def test_what_is_missing_is_named_with_its_line(
         ("q.tsv", "a\tvpn\na\tleave", 2, "the query id 'a' is used twice", "its own id"),
         ("q.tsv", "id\ttext\tcount\na\tvpn\t3", 1, "there are 3 columns", "keep two columns"),
         ("q.tsv", "a\tvpn\nb\tleave\t3\t4", 2, "there are 4 columns", "keep two columns"),
+        ("q.csv", 'text\nfine\n"' + "x" * 200_000 + '"\n', 3, "not CSV: field larger", "double"),
+        ("q.csv", 'text,n\n"vpn,1\nleave,2\n', 3, "not CSV: unexpected end of data", "in quotes"),
+        ("q.csv", 'text\n"vpn" setup\n', 2, "not CSV: ',' expected after '\"'", "in quotes"),
+        ("q.csv", "text\nfine\nvpn, then mail\n", 3, "more cells than the first row has", "comma"),
         ("q.tsv", "my id\tvpn", 1, "the query id 'my id' is empty or holds white", "rename"),
     ],
 )
