@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -35,8 +36,16 @@ _STALE = 24 * 3600  # seconds after which a download left behind by a killed pro
 
 
 def mirror() -> str | None:
-    """A Maven repository to use in place of Central: `$RELEVANCE_EVAL_MAVEN`, a URL."""
+    """A Maven repository to use in place of Central: `$RELEVANCE_EVAL_MAVEN`, a URL.
+
+    It may hold a user and a password: only `shown` of it is for people.
+    """
     return os.environ.get("RELEVANCE_EVAL_MAVEN") or None
+
+
+def shown(text: str) -> str:
+    """The text without user and password of the addresses in it."""
+    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def cache_folder() -> Path:
@@ -108,7 +117,7 @@ def _download(
 ) -> None:
     """Bring the jars into `part/jars`."""
     names = ", ".join(" ".join(c.split(":")[1:]) for c in coordinates)
-    logger.info("downloading %s from %s (once)", names, mirror() or CENTRAL)
+    logger.info("downloading %s from %s (once)", names, shown(mirror() or CENTRAL))
     context = _context(part / "repository")
     try:
         artifacts = _artifacts(context, coordinates, transitive)
@@ -133,12 +142,12 @@ def _not_downloaded(
         reason = f"no connection ({type(error).__name__})"
         remedies = ["connect to the internet once: what is downloaded is kept"]
     else:
-        reason = str(error)
+        reason = shown(str(error))
         remedies = ["check the version, and that no proxy alters downloads"]
     remedies += [otherwise] if otherwise else []
     return EmbeddedNodeError(
         f"cannot download {' '.join(coordinates)}: {reason}",
-        where=mirror() or CENTRAL,
+        where=shown(mirror() or CENTRAL),
         remedy="; or ".join(remedies),
     )
 
@@ -171,7 +180,7 @@ def _patiently(download: Callable[[Artifact], Path | None], artifact: Artifact) 
         try:
             return _checked(download(artifact))
         except (OSError, zipfile.BadZipFile) as error:
-            logger.debug("%s: %s", artifact, error)
+            logger.debug("%s: %s", artifact, shown(str(error)))
             if artifact.cached_path is not None:
                 artifact.cached_path.unlink(missing_ok=True)
             time.sleep(pause)

@@ -20,6 +20,10 @@ pytest.importorskip("jgo", reason="needs relevance-eval[embedded]")
 # 29 KB, with a dependency that is not wanted here
 JAR = "org.apache.lucene:lucene-memory:10.3.2"
 FETCH = f"""
+import logging, os, sys
+if os.environ.get("LOGGED"):
+    logging.getLogger("relevance_eval").setLevel(logging.DEBUG)
+    logging.getLogger("relevance_eval").addHandler(logging.StreamHandler(sys.stdout))
 from relevance_eval.errors import EmbeddedNodeError
 from relevance_eval.plugin import artifacts
 artifacts._PAUSES = (0, 0)
@@ -122,3 +126,13 @@ def test_a_broken_download_leaves_nothing_behind(
     assert reason in said
     assert "or use no jar" in said
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_the_password_of_a_repository_is_never_shown(tmp_path: Path) -> None:
+    direct = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "LOGGED": "1"}
+    with serving(b"", 0, 404) as repository:
+        own = repository.replace("//", "//ada:s3cret@")
+        said = fetch(tmp_path, RELEVANCE_EVAL_MAVEN=own, **direct)
+    assert "s3cret" not in said
+    assert f"lucene-memory 10.3.2 from {repository} (once)" in said
+    assert f"{repository}: cannot download {JAR}: Artifact " in said
