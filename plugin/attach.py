@@ -15,7 +15,7 @@ from relevance_eval.plugin.embedders import Embedder
 from relevance_eval.plugin.pull import pull
 from relevance_eval.plugin.rankers import Ranker
 from relevance_eval.plugin.searches import Load
-from relevance_eval.plugin.server import reason_of
+from relevance_eval.plugin.server import words_of
 
 __all__ = ["Ability", "abilities", "try_ranker"]
 
@@ -66,7 +66,7 @@ def attempt(name: str, probe: Callable[[], object]) -> Ability:
     try:
         probe()
     except ApiError as error:
-        return Ability(name, False, reason_of(error.body) or error.message)
+        return Ability(name, False, words_of(error))
     except (TransportError, RelevanceEvalError) as error:
         return Ability(name, False, str(error))
     return Ability(name, True)

@@ -23,6 +23,8 @@ from relevance_eval.plugin.server import translated
 __all__ = ["Source", "exists", "is_loaded", "load_documents", "open_source", "read_mapping"]
 
 AT_ONCE = 100
+LARGEST = 1_000_000
+"""Bytes of a request, if no document is larger alone: some proxies take no more than a megabyte."""
 MERGING = 600.0
 """Seconds for the index to become one segment."""
 STAMP = "relevance-eval"
@@ -173,7 +175,11 @@ def load_documents(
         done = 0
         try:
             for _ in streaming_bulk(
-                client, actions(index, source, embedder, fields), chunk_size=AT_ONCE, max_retries=4
+                client,
+                actions(index, source, embedder, fields),
+                chunk_size=AT_ONCE,
+                max_chunk_bytes=LARGEST,
+                max_retries=4,
             ):
                 done += 1
                 if done % AT_ONCE == 0 or done == source.count:

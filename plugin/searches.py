@@ -14,7 +14,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from relevance_eval.errors import RequestError, ServerError, UnreachableError
 from relevance_eval.plugin.rankers import OURS
-from relevance_eval.plugin.server import reason_of, translated
+from relevance_eval.plugin.server import reason_of, translated, words_of
 
 __all__ = [
     "KEEP_ALIVE",
@@ -183,7 +183,7 @@ def send(client: Elasticsearch, bodies: Sequence[Body], whole: bool) -> list[Res
                 return [answer for body in bodies for answer in send(client, [body], whole)]
             if error.status_code not in RETRIED | {WRONG}:
                 raise
-            reason = reason_of(error.body) or error.message
+            reason = words_of(error)
             failure = {"status": error.status_code, "error": {"reason": reason}}
     return [failure] * len(bodies)
 

@@ -24,11 +24,21 @@ from relevance_eval.errors import (
     UnsupportedServerError,
 )
 
-__all__ = ["OLDEST", "Connection", "connect", "reason_of", "server_version", "translated"]
+__all__ = [
+    "OLDEST",
+    "Connection",
+    "connect",
+    "reason_of",
+    "server_version",
+    "translated",
+    "words_of",
+]
 
 OLDEST = (8, 12)
 """The first version with the `retriever`-era kNN search under a point in time that we rely on."""
 
+SHOWN = 200
+"""Characters of an answer that is none of Elasticsearch's, a proxy's page for one."""
 OTHER_VERSION = "use a deployment of a supported version, or url = 'embedded'"
 
 
@@ -148,7 +158,7 @@ def as_ours(error: Exception, doing: str | None) -> ServerError:
 
 
 def of_status(error: ApiError, doing: str | None) -> ServerError:
-    reason = reason_of(error.body) or error.message
+    reason = words_of(error)
     if error.error == "media_type_header_exception":  # of another major version than the client
         return UnsupportedServerError(
             f"this Elasticsearch does not speak the protocol of version 8: {reason}",
@@ -181,6 +191,11 @@ def unreachable(error: Exception, doing: str | None) -> UnreachableError:
     else:
         what, remedy = str(error), "check [elasticsearch] url"
     return UnreachableError(what, where=doing, remedy=remedy)
+
+
+def words_of(error: ApiError) -> str:
+    """Why the server refuses, in its words; of what is no JSON the beginning, on one line."""
+    return reason_of(error.body) or " ".join(error.message.split())[:SHOWN]
 
 
 def reason_of(body: Any) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,26 @@ def test_a_pipe_is_refused_as_it_could_be_checked_but_not_loaded(complains: Comp
     with complains(InputError, "a pipe gives them once", code=2, where=path, remedy="to a file"):
         open_source(path)
     os.close(end)
+
+
+def test_long_documents_come_in_requests_that_a_proxy_takes(
+    serve: Callable[..., str], client_of: Callable[..., Elasticsearch], corpus: Corpus
+) -> None:
+    sizes: list[int] = []
+
+    def answer(
+        request: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        headers = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
+        content: Mapping[str, Any] = {"count": 90}
+        if "_bulk" in request.path:
+            sizes.append(len(body))
+            content = {"items": [{"index": {"status": 201}}] * (body.count(b"\n") // 2)}
+        return 404 if request.command == "HEAD" else 200, headers, json.dumps(content).encode()
+
+    path = corpus(*({"id": f"d{n}", "body": "long " * 6000} for n in range(90)))
+    load_documents(client_of(serve(answer)), "i", open_source(str(path)))
+    assert (len(sizes), max(sizes) <= 1_000_000) == (3, True)
 
 
 def test_a_document_that_the_mapping_refuses_is_named(

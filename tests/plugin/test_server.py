@@ -46,6 +46,17 @@ def failure(kind: str, reason: str, status: int) -> Callable[..., Reply]:
 Clients = Callable[..., Elasticsearch]
 
 
+def test_the_page_of_a_proxy_is_not_repeated_whole(
+    serve: Serve, client_of: Clients, complains: Complains
+) -> None:
+    page = b"<html>\n<h1>413 Request Entity Too Large</h1>\n" + b"<!-- padding -->\n" * 999
+    proxy = serve(lambda request, body: (413, {"Content-Type": "text/html"}, page))
+    says = "413: <html> <h1>413 Request Entity Too Large</h1> <!-- padding -->"
+    with complains(ServerError, says, code=5) as caught:
+        server_version(client_of(proxy))
+    assert len(caught.value.message) < 220
+
+
 def test_the_embedded_node_says_its_version(es: Elasticsearch) -> None:
     assert re.fullmatch(r"9\.\d+\.\d+", server_version(es))
 
