@@ -57,7 +57,8 @@ class Chat:
         budget: shared with other chats; one of its own, of the endpoint's limits, if None.
 
     Raises:
-        ConfigError: the environment variable that is to hold the key is missing or empty.
+        ConfigError: the environment variable that is to hold the key is missing or empty, or those
+            for proxies and certificates hold what cannot be used.
     """
 
     def __init__(self, settings: Endpoint, *, where: str, budget: Budget | None = None):
@@ -65,7 +66,15 @@ class Chat:
         self.where = where
         self.url = (settings.base_url or OPENAI_URL).partition("?")[0]
         self.key = read_key(settings, where)
-        self.client = client_of(settings, self.key)
+        try:
+            self.client = client_of(settings, self.key)
+        except (OSError, ValueError, ImportError) as error:  # without a package, no SOCKS proxy
+            said = self.scrubbed(str(error))
+            raise ConfigError(
+                f"the environment's proxy or certificates cannot be used: {said}",
+                where=where,
+                remedy="correct SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
+            ) from None
         self.budget = budget or Budget(settings, where)
         self.requests = Pace(settings.requests_per_minute)
         self.tokens = Pace(settings.tokens_per_minute)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -213,6 +214,33 @@ def test_what_no_header_can_hold_is_refused_and_not_repeated(
 def test_an_address_that_is_none_is_an_error_of_the_configuration(url: str) -> None:
     with pytest.raises(ValidationError, match="base_url needs a host"):
         Endpoint(model="small", base_url=url)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SSL_CERT_FILE", "/no/such/file.pem", "No such file"),
+        ("SSL_CERT_FILE", __file__, "no certificate"),
+        ("HTTPS_PROXY", "ftp://ada:s3cret@proxy:8080", "Unknown scheme for proxy"),
+        pytest.param(
+            "ALL_PROXY",
+            "socks5://proxy:1080",
+            "Using SOCKS proxy",
+            marks=pytest.mark.skipif(find_spec("socksio") is not None, reason="socksio is there"),
+        ),
+    ],
+)
+def test_a_proxy_or_a_certificate_that_cannot_be_used(
+    complains: Make, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv(variable, value)
+    with complains(ConfigError, says, code=2, where=WHERE, remedy=variable) as caught:
+        chat("http://127.0.0.1:1/v1")
+    assert "proxy or certificates cannot be used" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_probability_beyond_all_numbers_is_left_out(canned: Canned, completion: Make) -> None:
