@@ -23,6 +23,19 @@ def test_scores_are_sums_of_reciprocal_ranks() -> None:
     ]  # b and d tie: the later id comes first, as trec_eval has it
 
 
+def test_the_same_ranks_in_other_parts_make_the_same_score() -> None:
+    ranks = {"a": (1, 7, 2), "b": (2, 1, 7)}
+    parts: list[Result] = []
+    for part in range(3):
+        ids = [f"{part}-{rank}" for rank in range(1, 8)]
+        for document, places in ranks.items():
+            ids[places[part] - 1] = document
+        parts.append(listed(*ids))
+    first, second = fuse(parts, constant=60, k=2).hits
+    assert (first.document_id, second.document_id) == ("b", "a")
+    assert first.score == second.score
+
+
 def test_the_constant_decides_how_fast_a_rank_loses_weight() -> None:
     twice_late, once_first = listed("x", "both"), listed("y", "both")
     assert fuse([twice_late, once_first], constant=60, k=1).hits[0].document_id == "both"
