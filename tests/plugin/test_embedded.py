@@ -120,8 +120,8 @@ def test_a_running_node_of_another_version_is_refused(node_url: str, node_folder
 
 @pytest.fixture
 def odd_folder(tmp_path: Path) -> Path:
-    """With a name that Java cannot read in every locale."""
-    folder = tmp_path / "fünf Wörter"
+    """With a name that Java cannot read in every locale, or takes for lists of paths."""
+    folder = tmp_path / "fünf: zwei, drei Wörter"
     folder.mkdir()
     return folder
 
