@@ -94,9 +94,10 @@ def reading(name: str) -> Generator[None]:
     """Turns a download that fails, or a full disk, into an error of ours."""
     try:
         yield
-    except OSError as error:  # those of the requests package are of it, too
+    except (OSError, EOFError) as error:  # those of the requests package are of it, too
+        said = str(error) or type(error).__name__
         raise StorageError(
-            f"ir_datasets cannot get this collection: {str(error).splitlines()[0]}",
+            f"ir_datasets cannot get this collection: {said.splitlines()[0]}",
             where=name,
             remedy="check the network and the free space of its cache, ~/.ir_datasets",
         ) from error

@@ -320,6 +320,6 @@ def pause_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(said).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return min(seconds, LONGEST_PAUSE) if seconds > 0 else None

@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from relevance_eval.errors import ConfigError, EndpointError
-from relevance_eval.exporters.endpoints.endpoint import Chat, Message, Reply, client_of
+from relevance_eval.exporters.endpoints.endpoint import Chat, Message, Reply, client_of, pause_after
 from relevance_eval.exporters.settings import Endpoint
 
 WHERE = "[endpoints.teacher]"
@@ -119,6 +119,14 @@ def test_a_retry_after_is_obeyed(
     with chat(canned(answer).url, pause=0) as opened:
         assert ask(opened).text == "Hi"
     assert time.monotonic() - started > 0.9
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["soon", "nan", "-1", "Wed, 01 Jan 2020 00:00:00 GMT", f"Wed, 01 Jan {10**9} 00:00:00 GMT"],
+)
+def test_a_retry_after_that_says_nothing_is_no_pause(said: str) -> None:
+    assert pause_after({"retry-after": said}) is None
 
 
 @pytest.mark.parametrize(

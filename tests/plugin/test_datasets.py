@@ -138,3 +138,16 @@ def test_a_download_that_fails(complains: Complains, monkeypatch: pytest.MonkeyP
     says, remedy = "ir_datasets cannot get this collection: ", "check the network"
     with complains(StorageError, says, code=5, where=name, remedy=remedy):
         datasets.queries(name)
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), EOFError("a file ends too early\nhere")])
+def test_a_download_that_breaks_off_is_told_in_one_line(
+    complains: Complains, error: Exception
+) -> None:
+    says = str(error).partition("\n")[0] or "TimeoutError"
+    remedy = "check the network"
+    with (
+        complains(StorageError, f"collection: {says}", code=5, where="irds:x", remedy=remedy),
+        datasets.reading("irds:x"),
+    ):
+        raise error
