@@ -123,7 +123,7 @@ def test_a_retry_after_is_obeyed(
 
 @pytest.mark.parametrize(
     "said",
-    ["soon", "nan", "-1", "Wed, 01 Jan 2020 00:00:00 GMT", f"Wed, 01 Jan {10**9} 00:00:00 GMT"],
+    ["soon", "nan", "-1", "Wed, 01 Jan 2020 00:00:00 GMT", "Wed, 01 Jan 99999999999 00:00:00 GMT"],
 )
 def test_a_retry_after_that_says_nothing_is_no_pause(said: str) -> None:
     assert pause_after({"retry-after": said}) is None
