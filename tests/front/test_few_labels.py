@@ -343,7 +343,9 @@ def test_a_gate_of_few_labels_is_decided_by_people(cli: Cli, lists: Path) -> Non
     path = lists / "audit.json"
     draw = json.loads(path.read_text())
     path.write_text(json.dumps(draw | {"seed": 7}))
-    result = json.loads(cli(*gate, *people, cwd=lists, code=4).stdout)["result"]
+    refused = cli(*gate, *people, cwd=lists, code=2)
+    assert "chosen by hand" in refused.stderr
+    result = json.loads(cli("compare", *gate[1:], *people, cwd=lists).stdout)["result"]
     assert "chosen by hand" in result["audit"]["refusal"]
     assert result["comparisons"][0]["verdict"] == "untrusted"
     assert result["labels"]["skipped"] > 0
