@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,10 +74,12 @@ def connect(connection: Connection) -> Elasticsearch:
     """
     options: dict[str, Any] = {"request_timeout": connection.timeout, "max_retries": 0}
     if connection.api_key_env:
-        options["api_key"] = secret(connection.api_key_env, "api_key_env")
+        options["api_key"] = header_of(connection.api_key_env, "api_key_env")
     elif connection.username_env and connection.password_env:
         user = secret(connection.username_env, "username_env")
-        options["basic_auth"] = (user, secret(connection.password_env, "password_env"))
+        both = f"{user}:{secret(connection.password_env, 'password_env')}"
+        # Encoded here, as the environment has it: the client takes ASCII alone.
+        options["basic_auth"] = b64encode(os.fsencode(both)).decode()
     if connection.ca_file:
         if not connection.ca_file.is_file():
             raise ConfigError(
@@ -105,6 +108,12 @@ def secret(variable: str, key: str) -> str:
             where=f"[elasticsearch] {key}",
             remedy=f"export {variable}=… before running",
         )
+    return value
+
+
+def header_of(variable: str, key: str) -> str:
+    """As `secret`, of what a header holds as it is."""
+    value = secret(variable, key)
     if not (value.isascii() and value.isprintable()):
         # a header cannot hold it, and those who say so repeat it
         raise ConfigError(
