@@ -98,6 +98,22 @@ class Difference:
             return None
         return max(0, self.queries_for_target - self.queries)
 
+    def in_doubt(self, verdict: Verdict) -> bool:
+        """Whether the labeler's own doubt could undo a better or worse.
+
+        p-values take the labels as they are: the interval of queries alone goes with them, and the
+        wider one that has label noise in it may hold 0 where that one does not.
+        """
+        if verdict not in (Verdict.BETTER, Verdict.WORSE):
+            return False
+        alone = holds_zero(self.low_queries, self.high_queries)
+        return holds_zero(self.low, self.high) and not alone
+
+
+def holds_zero(low: float | None, high: float | None) -> bool:
+    """Whether the interval has 0 in it."""
+    return low is not None and high is not None and low <= 0 <= high
+
 
 def per_query(baseline: Mapping[str, float], ranker: Mapping[str, float]) -> Column:
     """Ranker minus baseline; differences of rounding alone are 0."""

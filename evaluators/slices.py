@@ -38,22 +38,8 @@ class Slice:
 
     @property
     def in_doubt(self) -> bool:
-        """A better or worse that the labeler's own doubt could undo.
-
-        p-values take the labels as they are: the interval of queries alone goes with them, and the
-        wider one that has label noise in it may hold 0 where that one does not.
-        """
-        found = self.difference
-        if self.verdict not in (Verdict.BETTER, Verdict.WORSE):
-            return False
-        return holds_zero(found.low, found.high) and not holds_zero(
-            found.low_queries, found.high_queries
-        )
-
-
-def holds_zero(low: float | None, high: float | None) -> bool:
-    """Whether the interval has 0 in it."""
-    return low is not None and high is not None and low <= 0 <= high
+        """Whether the labeler's own doubt could undo its verdict."""
+        return self.difference.in_doubt(self.verdict)
 
 
 def slices(

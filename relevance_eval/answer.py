@@ -78,7 +78,9 @@ def comparison_result(evaluation: Evaluation, origin: Origin) -> dict[str, Any]:
         "labels": labels_result(evaluation.labelling),
         "documents_missing": len(evaluation.collected.missing),
         "rankers": [ranker_result(r) for r in comparison.rankers],
-        "comparisons": [contrast_result(c, judge) for c in comparison.contrasts],
+        "comparisons": [
+            contrast_result(c, str(comparison.plan.primary), judge) for c in comparison.contrasts
+        ],
         "audit": audit_result(judge),
         "trust": trust_result(judge.trust) if judge.trust else None,
         "kinship": [kinship_result(k) for k in judge.kin],
@@ -262,9 +264,10 @@ def kinship_result(kinship: Kinship) -> dict[str, Any]:
     }
 
 
-def contrast_result(contrast: Contrast, judge: Judge | None = None) -> dict[str, Any]:
+def contrast_result(contrast: Contrast, primary: str, judge: Judge | None = None) -> dict[str, Any]:
     """`verdict` is the one that counts, `untrusted` where there is none; `differences` are those of
-    the labeler's grades and people's, uncorrected."""
+    the labeler's grades and people's, uncorrected; `in_doubt` that the labeler's own doubt could
+    undo the uncorrected verdict."""
     verdict = judge.verdict(contrast) if judge else contrast.verdict
     found = judge.correction(contrast) if judge else None
     distrusted = judge is not None and judge.distrusted
@@ -275,6 +278,7 @@ def contrast_result(contrast: Contrast, judge: Judge | None = None) -> dict[str,
         "uncorrected_verdict": contrast.verdict.value,
         "corrected": corrected_result(found) if found else None,
         "flip_risk": contrast.flip_risk,
+        "in_doubt": contrast.differences[primary].in_doubt(contrast.verdict),
         "settled": settled_result(contrast.settled) if contrast.settled else None,
         "per_query": dict(contrast.per_query) if contrast.per_query is not None else None,
         "differences": {m: difference_result(d) for m, d in contrast.differences.items()},

@@ -129,6 +129,7 @@ class ContrastPart(Part):
     uncorrected_verdict: Verdict | None = None
     corrected: CorrectedPart | None = None
     flip_risk: float | None
+    in_doubt: bool = False
     settled: SettledPart | None = None
     per_query: dict[str, float] | None = None
     differences: dict[str, DifferencePart]

@@ -149,6 +149,8 @@ def doubt(contrast: Contrast, primary: Difference) -> list[str]:
         queries = f"{primary.low_queries:+.4f} to {primary.high_queries:+.4f}"
         chosen = "queries and labels" if contrast.settled else "queries"
         lines.append(f"by the choice of {chosen} alone {queries}")
+    if primary.in_doubt(contrast.verdict):
+        lines.append("the labeler's own doubt could undo it: with that, the interval holds 0")
     if contrast.flip_risk is not None:
         share = share_text(contrast.flip_risk)
         lines.append(f"in {share} of draws of the labels from the labeler's doubt, another verdict")

@@ -74,6 +74,17 @@ def test_labels_in_doubt_are_told_with_the_interval_that_has_them_and_the_one_th
     assert "the labeler's own doubt, not labels that are wrong" in limits(found)
 
 
+def test_a_verdict_that_the_doubt_could_undo_is_told() -> None:
+    found = compared([2] * 24, [1] * 24, judged=DOUBT)
+    (contrast,) = found.contrasts
+    assert "could undo it" not in said(found)
+    assert not contrast_result(contrast, "RR")["in_doubt"]
+    wide = replace(contrast.differences["RR"], low=-0.01)
+    contrast = replace(contrast, differences={**contrast.differences, "RR": wide})
+    assert "the labeler's own doubt could undo it" in said(replace(found, contrasts=[contrast]))
+    assert contrast_result(contrast, "RR")["in_doubt"]
+
+
 def test_certain_labels_are_not_told_to_be_in_doubt() -> None:
     found = compared([2] * 24, [1] * 24)
     assert "queries alone" not in said(found)
@@ -121,7 +132,7 @@ def test_slices_that_say_nothing_else_take_no_room() -> None:
 
 def test_the_answer_for_programs_has_intervals_noise_and_all_slices() -> None:
     found = compared([2] * 24, [2, 1] * 5 + [1] * 14, judged=DOUBT)
-    told = contrast_result(found.contrasts[0])
+    told = contrast_result(found.contrasts[0], "RR")
     difference = told["differences"]["RR"]
     assert difference["low"] < difference["low_queries"] < difference["high_queries"]
     assert set(difference["noise"]) == {"spread", "shift"}

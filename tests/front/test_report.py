@@ -135,6 +135,14 @@ def test_the_page_says_verdict_numbers_lists_and_limits(saved: Path) -> None:
     assert "ranker a" in text
 
 
+def test_a_verdict_that_the_labelers_doubt_could_undo_is_told(saved: Path) -> None:
+    assert "could undo it" not in page_of(saved).text
+    rewrite(
+        saved / "comparison.json", lambda a: a["result"]["comparisons"][0].update(in_doubt=True)
+    )
+    assert "The labeler's own doubt could undo it: with that" in page_of(saved).text
+
+
 def test_a_document_that_left_or_came_is_said_to(
     compared: Callable[..., Path], folder: Path
 ) -> None:
